@@ -1,0 +1,167 @@
+"""One entry of a callback, and the two ways to read it: fast, or tolerant of all that a decoder refuses."""
+
+from __future__ import annotations
+
+import msgspec
+
+from relay.wire.scalars import INT64_MAX, INT64_MIN, id_of_token, int_of_token, storable, text_of_token
+from relay.wire.spans import members, string_of, value_end
+
+ROOM, PRIVATE = "room", "private"
+
+REFUSED = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What msgspec raises for a text that it does not take; the slow way may still read it."""
+
+_CHAT_TYPES = {1: PRIVATE, 2: ROOM}
+_ROOM_PREFIX = "R:"
+_TEXTS = ("wxid", "svrid", "wx_svrid", "wx_msgid", "chat_wxid", "from_wxid", "to_wxid", "msg_type")
+_INTS = ("chat_type", "msg_time")
+_SEND_IDS = ("api_send_id", "api_send_svrid")
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One entry of a callback; its texts can be stored as UTF-8, and what is absent is "" or 0."""
+
+    kind: str
+    """The notification's type, trimmed: "chatMsg", "chatMsgSendFail", or one nobody documented."""
+    account: str
+    """Our account that it came to: the notification's rel_wxid, else the entry's wxid."""
+    raw: bytes
+    """The entry's JSON exactly as received."""
+    svrid: str = ""
+    wx_svrid: str = ""
+    wx_msgid: str = ""
+    chat: str = ""
+    chat_type: str = ""
+    """"room" or "private"; "" where neither chat_type nor the chat's id tells."""
+    sender: str = ""
+    recipient: str = ""
+    type: str = ""
+    """The msg_type."""
+    time: int = 0
+    """The msg_time: milliseconds since 1970, clamped to signed 64 bits."""
+    api_send_id: str = ""
+    api_send_svrid: str = ""
+
+
+class _SendIds(msgspec.Struct, gc=False):
+    api_send_id: str | int | None = None
+    api_send_svrid: str | int | None = None
+
+
+class _Fields(_SendIds, gc=False):
+    wxid: str | None = None
+    svrid: str | None = None
+    wx_svrid: str | None = None
+    wx_msgid: str | None = None
+    chat_wxid: str | None = None
+    chat_type: int | None = None
+    from_wxid: str | None = None
+    to_wxid: str | None = None
+    msg_type: str | None = None
+    msg_time: int | None = None
+    extra: msgspec.Raw = msgspec.Raw(b"")
+
+
+_decode_fields = msgspec.json.Decoder(_Fields).decode
+_decode_extra = msgspec.json.Decoder(_SendIds).decode
+
+
+def read_entry(kind: str, account: str, raw: bytes) -> Entry:
+    """Read the entry whose JSON is `raw`; one that is no object keeps only `kind`, `account` and `raw`.
+
+    Raises ValueError where `raw` is not JSON.
+    """
+    try:
+        return _read_fast(kind, account, raw)
+    except REFUSED:
+        return _read_slow(kind, account, raw)
+
+
+def _read_fast(kind: str, account: str, raw: bytes) -> Entry:
+    if rb"\u0000" in raw:
+        raise ValueError("a text may hold NUL")
+    read = _decode_fields(raw)
+    send_id, send_svrid = _send_ids(read)
+    chat = read.chat_wxid or ""
+    time = read.msg_time or 0
+    return Entry(
+        kind,
+        account or read.wxid or "",
+        raw,
+        read.svrid or "",
+        read.wx_svrid or "",
+        read.wx_msgid or "",
+        chat,
+        _CHAT_TYPES.get(read.chat_type or 0) or _chat_type_of(chat),
+        read.from_wxid or "",
+        read.to_wxid or "",
+        read.msg_type or "",
+        time if INT64_MIN <= time <= INT64_MAX else INT64_MAX if time > 0 else INT64_MIN,
+        send_id,
+        send_svrid,
+    )
+
+
+def _send_ids(read: _Fields) -> tuple[str, str]:
+    """Look at the entry's root, then in `extra`: where the platform puts them is a guess (platform API §3)."""
+    extra = bytes(read.extra)
+    if b"api_send" not in extra and b"\\" not in extra:
+        return _id(read.api_send_id), _id(read.api_send_svrid)
+    more = _decode_extra(extra)
+    return (
+        _id(read.api_send_id) or _id(more.api_send_id),
+        _id(read.api_send_svrid) or _id(more.api_send_svrid),
+    )
+
+
+def _id(value: str | int | None) -> str:
+    return "" if value in (None, "", 0, "0", "-0") else str(value)
+
+
+def _chat_type_of(chat: str) -> str:
+    if not chat:
+        return ""
+    return ROOM if chat.startswith(_ROOM_PREFIX) else PRIVATE
+
+
+def _read_slow(kind: str, account: str, raw: bytes) -> Entry:
+    if value_end(raw) != len(raw):
+        raise ValueError("more than one value")
+    if raw[:1] != b"{":
+        return Entry(kind, account, raw)
+    tokens = {name: raw[a:b] for name, (a, b) in members(raw).items() if name in _WANTED}
+    text = {name: text_of_token(tokens.get(name, b"")) for name in _TEXTS}
+    extra = _tokens_of_extra(tokens.get("extra", b""))
+    send = {
+        name: id_of_token(tokens.get(name, b"")) or id_of_token(extra.get(name, b"")) for name in _SEND_IDS
+    }
+    return Entry(
+        kind=kind,
+        account=account or text["wxid"],
+        raw=raw,
+        svrid=text["svrid"],
+        wx_svrid=text["wx_svrid"],
+        wx_msgid=text["wx_msgid"],
+        chat=text["chat_wxid"],
+        chat_type=_CHAT_TYPES.get(int_of_token(tokens.get("chat_type", b"")))
+        or _chat_type_of(text["chat_wxid"]),
+        sender=text["from_wxid"],
+        recipient=text["to_wxid"],
+        type=text["msg_type"],
+        time=int_of_token(tokens.get("msg_time", b"")),
+        **send,
+    )
+
+
+_WANTED = frozenset((*_TEXTS, *_INTS, *_SEND_IDS, "extra"))
+
+
+def _tokens_of_extra(token: bytes) -> dict[str, bytes]:
+    """Read `extra`, which may be an object, an object encoded as a string, or anything else."""
+    if token[:1] == b'"':
+        token = storable(string_of(token)).strip().encode()
+    try:
+        return {name: token[a:b] for name, (a, b) in members(token).items()}
+    except ValueError:
+        return {}

@@ -1,0 +1,193 @@
+"""Where the values of a JSON text begin and end, without decoding them (RFC 8259, plus NaN and Infinity).
+
+Nothing here recurses, and every byte is looked at a bounded number of times: depth and size cost time, never
+the process. Strings may hold what decoders refuse: control characters, lone surrogates, broken UTF-8.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+
+Span = tuple[int, int]
+EndOf = Callable[[bytes, int], int]
+
+# Possessive throughout (`*+`, `++`): nothing is ever tried twice, so no input is slow.
+_S = rb"[ \t\r\n]*+"
+_STRING = rb'"(?:[^"\\]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
+_NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
+_SCALAR = rb"(?:%b|%b|true|false|null|NaN|-?Infinity)" % (_STRING, _NUMBER)
+_MEMBER = rb"%b%b:%b" % (_STRING, _S, _S)
+_ITEMS = rb"(?:%b%b,%b)*+(?:%b%b\]|[\[{])" % (_SCALAR, _S, _S, _SCALAR, _S)
+_PAIRS = rb"(?:%b%b%b,%b)*+%b(?:%b%b\}|[\[{])" % (_MEMBER, _SCALAR, _S, _S, _MEMBER, _SCALAR, _S)
+
+# Each step runs over scalars up to the next bracket that opens or closes something.
+_Step = Callable[[bytes, int], "re.Match[bytes] | None"]
+_AFTER_OPENING: dict[int, _Step] = {
+    ord("["): re.compile(rb"%b(?:\]|%b)" % (_S, _ITEMS)).match,
+    ord("{"): re.compile(rb"%b(?:\}|%b)" % (_S, _PAIRS)).match,
+}
+_AFTER_NESTED: dict[int, _Step] = {
+    ord("["): re.compile(rb"%b(?:\]|,%b%b)" % (_S, _S, _ITEMS)).match,
+    ord("{"): re.compile(rb"%b(?:\}|,%b%b)" % (_S, _S, _PAIRS)).match,
+}
+
+_space = re.compile(_S).match
+_scalar = re.compile(_SCALAR).match
+_element = re.compile(rb"%b(?:(%b)%b([,\]]))?+" % (_S, _SCALAR, _S)).match
+_member = re.compile(rb"%b(%b)%b:%b(?:(%b)%b([,}]))?+" % (_S, _STRING, _S, _S, _SCALAR, _S)).match
+_delimiter = re.compile(rb"%b([,\]}])" % _S).match
+
+_rough_string = rb'"(?:[^"\\]++|\\.)*+"'
+_rough_scalar = re.compile(rb'(?s:%b|[^\s,:"\[\]{}]++)' % _rough_string).match
+_rough_bracket = re.compile(rb'(?s:(?:[^"\[\]{}]++|%b)*+[\[\]{}])' % _rough_string).match
+_CLOSES = {ord("["): ord("]"), ord("{"): ord("}")}
+
+
+def skip_space(buf: bytes, start: int = 0) -> int:
+    """Give the position of the first byte at or after `start` that is not JSON white space."""
+    match = _space(buf, start)
+    return match.end() if match else start
+
+
+def value_end(buf: bytes, start: int = 0) -> int:
+    """Give the position just after the value at `start`; ValueError with a position if there is none."""
+    match = _scalar(buf, start)
+    if match:
+        return match.end()
+    if buf[start : start + 1] not in (b"[", b"{"):
+        raise _no_json(start)
+    return _container_end(buf, start)
+
+
+def rough_end(buf: bytes, start: int = 0) -> int:
+    """Give the position just after a value that may be damaged inside, as far as strings and brackets tell.
+
+    Raises ValueError where not even the brackets match.
+    """
+    if buf[start : start + 1] not in (b"[", b"{"):
+        match = _rough_scalar(buf, start)
+        if not match:
+            raise _no_json(start)
+        return match.end()
+    return _rough_container_end(buf, start)
+
+
+def elements(buf: bytes, start: int = 0) -> list[Span]:
+    """Give the spans of the elements of the array at `start`; ValueError with a position if there is none."""
+    return list(each_element(buf, start))
+
+
+def members(buf: bytes, start: int = 0, end_of: EndOf = value_end) -> dict[str, Span]:
+    """Give name → span of value for the object at `start`; of equal names the last counts, as for decoders.
+
+    Raises ValueError with a position if there is no object.
+    """
+    found = {}
+    for (a, b), span in each_member(buf, start, end_of):
+        name = buf[a + 1 : b - 1]
+        found[name.decode("utf-8", "replace") if b"\\" not in name else string_of(buf[a:b])] = span
+    return found
+
+
+def string_of(token: bytes) -> str:
+    """Decode a string token; broken UTF-8 becomes U+FFFD, lone surrogates stay."""
+    return str(json.loads(token.decode("utf-8", "replace"), strict=False))
+
+
+def each_element(buf: bytes, start: int = 0, end_of: EndOf = value_end) -> Iterator[Span]:
+    """Yield the spans of an array's elements up to its end, or up to a ValueError where it is damaged."""
+    pos = _opened(buf, start, b"[")
+    if _closes_at_once(buf, pos, b"]"):
+        return
+    delimiter: bytes = b","
+    while delimiter == b",":
+        match = _element(buf, pos)
+        if match and match[1] is not None:
+            yield match.span(1)
+            pos, delimiter = match.end(), match[2]
+        else:
+            begin = skip_space(buf, pos)
+            end = end_of(buf, begin)
+            yield begin, end
+            pos, delimiter = _delimited(buf, end, b"]")
+
+
+def each_member(buf: bytes, start: int = 0, end_of: EndOf = value_end) -> Iterator[tuple[Span, Span]]:
+    """Yield the spans of an object's names and values up to its end, or up to a ValueError."""
+    pos = _opened(buf, start, b"{")
+    if _closes_at_once(buf, pos, b"}"):
+        return
+    delimiter: bytes = b","
+    while delimiter == b",":
+        match = _member(buf, pos)
+        if not match:
+            raise _no_json(pos)
+        if match[2] is not None:
+            yield match.span(1), match.span(2)
+            pos, delimiter = match.end(), match[3]
+        else:
+            end = end_of(buf, match.end())
+            yield match.span(1), (match.end(), end)
+            pos, delimiter = _delimited(buf, end, b"}")
+
+
+def _container_end(buf: bytes, start: int) -> int:
+    open_brackets = bytearray(buf[start : start + 1])
+    step = _AFTER_OPENING[buf[start]]
+    pos = start + 1
+    while True:
+        match = step(buf, pos)
+        if not match:
+            raise _no_json(pos)
+        pos = match.end()
+        bracket = buf[pos - 1]
+        if bracket in _AFTER_OPENING:
+            open_brackets.append(bracket)
+            step = _AFTER_OPENING[bracket]
+            continue
+        open_brackets.pop()
+        if not open_brackets:
+            return pos
+        step = _AFTER_NESTED[open_brackets[-1]]
+
+
+def _rough_container_end(buf: bytes, start: int) -> int:
+    expected = bytearray()
+    pos = start
+    while True:
+        match = _rough_bracket(buf, pos)
+        if not match:
+            raise _no_json(pos)
+        pos = match.end()
+        bracket = buf[pos - 1]
+        if bracket in _CLOSES:
+            expected.append(_CLOSES[bracket])
+        elif expected.pop() != bracket:
+            raise _no_json(pos - 1)
+        if not expected:
+            return pos
+
+
+def _opened(buf: bytes, start: int, bracket: bytes) -> int:
+    pos = skip_space(buf, start)
+    if buf[pos : pos + 1] != bracket:
+        raise _no_json(pos)
+    return pos + 1
+
+
+def _closes_at_once(buf: bytes, pos: int, bracket: bytes) -> bool:
+    pos = skip_space(buf, pos)
+    return buf[pos : pos + 1] == bracket
+
+
+def _delimited(buf: bytes, end: int, closing: bytes) -> tuple[int, bytes]:
+    match = _delimiter(buf, end)
+    if not match or match[1] not in (b",", closing):
+        raise _no_json(end)
+    return match.end(), match[1]
+
+
+def _no_json(pos: int) -> ValueError:
+    return ValueError(f"not JSON at byte {pos}")
