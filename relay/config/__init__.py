@@ -1,1 +1,38 @@
+"""Configuration: bot.toml and the environment, read strictly and told about in full."""
 
+from relay.config.chats import Chats
+from relay.config.configuration import Config, Plugins
+from relay.config.reading import load
+from relay.config.settings import validate_settings
+from relay.config.tables import (
+    NOT_YET,
+    Bot,
+    Console,
+    Delivery,
+    Platform,
+    Server,
+    Setting,
+    Storage,
+    settings_table,
+)
+from relay.config.values import ChatList, Duration, Size
+
+__all__ = [
+    "NOT_YET",
+    "Bot",
+    "ChatList",
+    "Chats",
+    "Config",
+    "Console",
+    "Delivery",
+    "Duration",
+    "Platform",
+    "Plugins",
+    "Server",
+    "Setting",
+    "Size",
+    "Storage",
+    "load",
+    "settings_table",
+    "validate_settings",
+]

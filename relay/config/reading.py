@@ -1,0 +1,172 @@
+"""One reading of bot.toml, from the file to the checked value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from relay.config.chats import Chats, read_chats
+from relay.config.checks import IMPOSSIBLE, UNWISE, Tables, run
+from relay.config.complaints import unknown_key
+from relay.config.configuration import Config, Plugins
+from relay.config.problems import did_you_mean, is_secret, key_path, kind, shown
+from relay.config.settings import read_table
+from relay.config.sources import Substitution, read_environment, read_file
+from relay.config.tables import HINTS, NOT_YET, TABLES, Length, PluginDefaults, Table, settings_table
+from relay.config.values import Duration
+from relay.errors import ConfigurationError, Problem
+
+NAMES = ("chats", *TABLES)
+
+
+def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
+    """Read bot.toml and the `.env` beside it; raises `ConfigurationError` with every problem found.
+
+    `environ` stands in for the process's own environment.
+    """
+    raw = read_file(path)
+    folder = path.absolute().parent
+    environment, problems = read_environment(folder, os.environ if environ is None else environ)
+    substitution = Substitution(environment, problems)
+    data: Any = substitution.fill(raw)
+    return _Reading(data, substitution.problems).config(path.absolute(), folder, tuple(substitution.secrets))
+
+
+class OwnTimeout(Table):
+    """What any plugin's table may hold beside the plugin's own settings."""
+
+    timeout: Length | None = None
+
+
+class _Reading:
+    """One pass over the tables that collects problems instead of stopping at the first."""
+
+    def __init__(self, data: dict[str, object], problems: list[Problem]) -> None:
+        self.data = data
+        self.problems = problems
+        self.chats = Chats()
+
+    def config(self, path: Path, folder: Path, filled_in: tuple[str, ...]) -> Config:
+        """The whole configuration, or `ConfigurationError`."""
+        self._top_level()
+        self.chats, chat_problems = read_chats(self.data.get("chats", {}))
+        self._tell(chat_problems)
+        own = self._plugin_tables()
+        read: dict[str, Any] = {name: self._table(name, model) for name, model in TABLES.items()}
+        tables = Tables(**read)
+        timeouts = self._timeouts(own)
+        self._tell(self._quoted(run(IMPOSSIBLE, tables, self._paths())))
+        if self.problems:
+            raise ConfigurationError(tuple(sorted(self.problems, key=_table_order)))
+        defaults = read.pop("plugins")
+        plugins = Plugins(
+            folder=folder / defaults.folder,
+            order=defaults.order,
+            disabled=defaults.disabled,
+            timeout=defaults.timeout,
+            timeouts=timeouts,
+            settings=own,
+        )
+        warnings = tuple(self._quoted(run(UNWISE, tables, ())))
+        return Config(
+            path, folder, **read, chats=self.chats, plugins=plugins, warnings=warnings, filled_in=filled_in
+        )
+
+    def _tell(self, problems: Iterable[Problem]) -> None:
+        """Add these problems, but no second one for a key that has one."""
+        known = self._paths()
+        self.problems += [problem for problem in problems if problem.path not in known]
+
+    def _paths(self) -> set[str]:
+        return {problem.path for problem in self.problems}
+
+    def _top_level(self) -> None:
+        for key, value in self.data.items():
+            if key not in NAMES:
+                path = key_path((key,))
+                what = "table" if isinstance(value, dict) else "key"
+                hint = _belongs(key) or unknown_key(key, NAMES)
+                self._tell([Problem(path, f"is not a known {what}", None, hint)])
+
+    def _section(self, name: str) -> dict[str, object]:
+        section = self.data.get(name, {})
+        if isinstance(section, dict):
+            return section
+        self._tell([Problem(name, f"expected a table, found {kind(section)}", shown(section, name))])
+        return {}
+
+    def _plugin_tables(self) -> dict[str, dict[str, object]]:
+        """Take the plugins' own tables out of `[plugins]`, so that what is left has fixed keys."""
+        section = self._section("plugins")
+        fixed = PluginDefaults.model_fields
+        own = {
+            name: table for name, table in section.items() if name not in fixed and isinstance(table, dict)
+        }
+        if isinstance(self.data.get("plugins"), dict):
+            self.data["plugins"] = {key: value for key, value in section.items() if key not in own}
+        return own
+
+    def _timeouts(self, own: dict[str, dict[str, object]]) -> dict[str, Duration]:
+        timeouts = {}
+        for name, table in own.items():
+            if "timeout" in table:
+                raw = {"timeout": table.pop("timeout")}
+                read, problems = read_table(OwnTimeout, raw, ("plugins", name), self.chats)
+                self._tell(problems)
+                if read.timeout is not None:
+                    timeouts[name] = read.timeout
+        return timeouts
+
+    def _table(self, name: str, model: type[Table]) -> Table:
+        section = self._section(name)
+        known = {key: value for key, value in section.items() if key in model.model_fields}
+        self._tell(_unknown(name, key, value, model) for key, value in section.items() if key not in known)
+        table, problems = read_table(model, known, (name,), self.chats)
+        if name not in self._paths():
+            self._tell(_explained(problem) for problem in problems)
+        return table
+
+    def _quoted(self, problems: Iterable[Problem]) -> Iterator[Problem]:
+        """These problems with the values they are about, as the file has them."""
+        defaults = {setting.path: setting.default for setting in settings_table()}
+        for problem in problems:
+            table, _, key = problem.path.partition(".")
+            section = self._section(table)
+            value = shown(section[key], problem.path) if key in section else None
+            yield replace(
+                problem, value=value or (None if is_secret(problem.path) else defaults[problem.path])
+            )
+
+
+def _unknown(table: str, key: str, value: object, model: type[Table]) -> Problem:
+    path = key_path((table, key))
+    if path in NOT_YET:
+        return Problem(path, NOT_YET[path], shown(value, path))
+    near = did_you_mean(key, model.model_fields)
+    secret = near is not None and is_secret(f"{table}.{near.split('`')[1]}")
+    told = shown(value, "platform.app_secret" if secret else path)
+    hint = near or _belongs(key) or unknown_key(key, model.model_fields)
+    return Problem(path, "is not a known key", told, hint)
+
+
+def _belongs(key: str) -> str | None:
+    """A hint naming the table that does have this key."""
+    tables = [f"[{name}]" for name, model in TABLES.items() if key in model.model_fields]
+    return f"it belongs in {' or '.join(tables)}" if tables else None
+
+
+def _explained(problem: Problem) -> Problem:
+    """The problem with what is known about this very key beyond its type."""
+    if problem.path in NOT_YET:
+        return replace(problem, message=NOT_YET[problem.path], hint=None)
+    reason = HINTS.get(problem.path)
+    return replace(problem, hint="; ".join(filter(None, (reason, problem.hint)))) if reason else problem
+
+
+def _table_order(problem: Problem) -> int:
+    order = [*TABLES, "chats"]
+    table = problem.path.partition(".")[0].partition("[")[0]
+    return order.index(table) if table in order else -1

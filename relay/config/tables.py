@@ -1,0 +1,312 @@
+"""The tables of bot.toml: every key with its default and what it does, in one sentence."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import zoneinfo
+from collections.abc import Iterator
+from typing import Annotated, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, SecretStr
+
+from relay.config.complaints import written
+from relay.config.problems import UnfitError, did_you_mean
+from relay.config.values import Duration, Measure, Size
+from relay.wire.crypto import parse_key
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _timezone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        hint = (
+            did_you_mean(name, zoneinfo.available_timezones()) or 'write an IANA name such as "Asia/Shanghai"'
+        )
+        raise UnfitError("is not a time zone", hint) from None
+    return name
+
+
+def _base_url(text: str) -> str:
+    hint = 'write "https://oapi-yzj.miaokol.com", or "http://<bound domain>/oapi"'
+    try:
+        url = urlsplit(text)
+        whole = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        whole = False
+    if not whole or re.search(r"[\s?#@]", text):
+        raise UnfitError("is not an http or https address", hint)
+    return text.rstrip("/")
+
+
+def _aes_key(secret: SecretStr) -> SecretStr:
+    try:
+        parse_key(secret.get_secret_value())
+    except ValueError as exc:
+        raise UnfitError(str(exc), "copy encoding_aes_key from the platform's callback settings") from None
+    return secret
+
+
+def _callback_path(secret: SecretStr) -> SecretStr:
+    path = secret.get_secret_value()
+    hint = 'write "/callback/${RELAY_CALLBACK_SECRET}"'
+    if not path.startswith("/"):
+        raise UnfitError("must begin with /", hint)
+    if path.rstrip("/") in ("", "/healthz", "/readyz"):
+        raise UnfitError("is taken: /, /healthz and /readyz have their own answers", hint)
+    if not re.fullmatch(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]+", path):
+        raise UnfitError("may only have letters, digits and / . _ ~ - in it", hint)
+    return secret
+
+
+def _network(value: object) -> object:
+    if not isinstance(value, str):
+        raise UnfitError("expected an address or a network in quotes")
+    if value == "platform":
+        raise UnfitError('"platform" is not available in this version', "list the addresses themselves")
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError:
+        raise UnfitError(
+            "is not an address or a network", 'write "203.0.113.7" or "203.0.113.0/24"'
+        ) from None
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+(%\w+)?", text):
+        raise UnfitError(
+            "is not an address or a host name", 'write "127.0.0.1", or "0.0.0.0" for every interface'
+        )
+    return text
+
+
+def _database(url: str) -> str:
+    if url.startswith(("postgresql:", "postgres:")):
+        raise UnfitError("PostgreSQL is not available in this version", 'write "sqlite:///relay.db"')
+    if not re.fullmatch(r"sqlite:///[^?#]*[^?#/]", url) or url == "sqlite:///:memory:":
+        hint = 'write "sqlite:///relay.db" (beside bot.toml) or "sqlite:////var/lib/relay/relay.db"'
+        raise UnfitError("is not the address of a database file", hint)
+    return url
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UnfitError("names a plugin twice")
+    return names
+
+
+def _present(value: str) -> str:
+    if not value.strip():
+        raise UnfitError("must not be empty")
+    return value
+
+
+def _secret_present(value: SecretStr) -> SecretStr:
+    _present(value.get_secret_value())
+    return value
+
+
+def _more_than_none(value: Measure) -> Measure:
+    if value <= 0:
+        raise UnfitError(f"must be more than {value.ZERO}")
+    return value
+
+
+Length = Annotated[Duration, AfterValidator(_more_than_none)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Host = Annotated[str, AfterValidator(_host)]
+Networks = tuple[Annotated[Network, PlainValidator(_network)], ...]
+PluginNames = Annotated[tuple[str, ...], AfterValidator(_each_once)]
+
+
+class Table(BaseModel):
+    """A table of bot.toml; it is frozen, and an unknown key in it is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class Bot(Table):
+    """The bot as a whole."""
+
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        "Asia/Shanghai", description="The time zone of hours, days and every time that people read."
+    )
+    language: Literal["zh", "en"] = Field(
+        "zh", description="The language of console, commands and texts that the bot itself writes: zh or en."
+    )
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """The time zone itself."""
+        return zoneinfo.ZoneInfo(self.timezone)
+
+
+class Platform(Table):
+    """The platform's API and our access to it."""
+
+    base_url: Annotated[str, AfterValidator(_base_url)] = Field(
+        "https://oapi-yzj.miaokol.com", description="Where the platform's API is; http gives a warning."
+    )
+    app_id: Annotated[str, AfterValidator(_present)] = Field(
+        description="The app_id that the platform gave us.", examples=["${RELAY_APP_ID}"]
+    )
+    app_secret: Annotated[SecretStr, AfterValidator(_secret_present)] = Field(
+        description="The app_secret that belongs to the app_id.", examples=["${RELAY_APP_SECRET}"]
+    )
+    encoding_aes_key: Annotated[SecretStr, AfterValidator(_aes_key)] = Field(
+        description="The key of the callbacks: 32 characters, or 43 of base64.", examples=["${RELAY_AES_KEY}"]
+    )
+    accounts: tuple[Annotated[str, AfterValidator(_present)], ...] = Field(
+        (),
+        description="Our own accounts; those that the platform lists or callbacks name are added for good.",
+    )
+    timeout: Length = Field(Duration("10s"), description="How long one call may take as a whole.")
+
+    @property
+    def callback_key(self) -> bytes:
+        """The 32 bytes of `encoding_aes_key`."""
+        return parse_key(self.encoding_aes_key.get_secret_value())
+
+
+class Server(Table):
+    """The public door: callbacks and health, nothing else."""
+
+    host: Host = Field("127.0.0.1", description="The address that the public door listens on.")
+    port: Port = Field(8080, description="The port of the public door; 0 takes any that is free.")
+    callback_path: Annotated[SecretStr, AfterValidator(_callback_path)] = Field(
+        description="Where the platform posts to; keep it secret.",
+        examples=["/callback/${RELAY_CALLBACK_SECRET}"],
+    )
+    allowed_ips: Networks = Field(
+        (), description="Addresses or networks that may post to the callback path; empty means any."
+    )
+    trusted_proxies: Networks = Field(
+        (), description="Whose X-Forwarded-For counts; nobody's by default, not even that of 127.0.0.1."
+    )
+    max_body: Annotated[Size, AfterValidator(_more_than_none)] = Field(
+        Size("8MB"), description="The largest callback body that is read."
+    )
+    allow_plaintext: bool = Field(False, description="Whether callbacks that are not encrypted are accepted.")
+
+
+class Console(Table):
+    """The private door: pages, JSON API and metrics."""
+
+    host: Host = Field("127.0.0.1", description="The address that the private door listens on.")
+    port: Port = Field(8081, description="The port of the private door; 0 takes any that is free.")
+    password: SecretStr = Field(
+        SecretStr(""), description="What people log in with; required unless console.enabled is false."
+    )
+    metrics_token: SecretStr = Field(SecretStr(""), description="A token that may read /metrics only.")
+    enabled: bool = Field(True, description="Whether there is a private door at all.")
+
+
+class Storage(Table):
+    """Where messages and deliveries are kept."""
+
+    url: Annotated[str, AfterValidator(_database)] = Field(
+        "sqlite:///relay.db", description="The database; a relative path starts at the folder of bot.toml."
+    )
+    remember: Length = Field(
+        Duration("180d"),
+        description="How long ids of messages are kept against repeats; no older message is acted on.",
+    )
+
+
+class Delivery(Table):
+    """How messages go out."""
+
+    per_minute: Annotated[int, Field(ge=1, le=500)] = Field(
+        450, description="Messages a minute and account; the platform refuses more than 500."
+    )
+    min_interval: Duration = Field(
+        Duration("0s"), description="The least time between two sends of one account."
+    )
+    jitter: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="Up to this fraction of a wait between sends is added to it."
+    )
+    max_attempts: Annotated[int, Field(ge=1)] = Field(8, description="Attempts before a delivery has failed.")
+    expire_after: Length = Field(
+        Duration("30m"),
+        description="Counted from receipt of the source message plus its delay; later is never sent.",
+    )
+    confirm_after: Length = Field(
+        Duration("60s"), description="Accepted, and no failure event for so long, means delivered."
+    )
+    resolve_within: Length = Field(
+        Duration("30s"), description="How long an unknown outcome waits for its echo."
+    )
+    on_unknown_send: Literal["hold"] = Field(
+        "hold", description="What becomes of a send with neither echo nor log entry: an operator decides."
+    )
+    on_unknown_forward: Literal["hold"] = Field(
+        "hold", description="What becomes of a forward with neither echo nor log entry: an operator decides."
+    )
+    forward_batch: Annotated[int, Field(ge=1)] = Field(20, description="The most targets of one forwardMsg.")
+    send_batch: Annotated[int, Field(ge=1, le=5)] = Field(
+        1,
+        description="The most messages of one sendMessage; above 1 their order is not promised.",
+    )
+
+
+class PluginDefaults(Table):
+    """What holds for every plugin."""
+
+    folder: Annotated[str, AfterValidator(_present)] = Field(
+        "plugins", description="The folder of drop-in plugins."
+    )
+    order: PluginNames = Field(
+        ("group_mirror", "keyword_reply"),
+        description="Plugins run in this order; those not named here follow by name.",
+    )
+    disabled: PluginNames = Field((), description="Plugins that do not run.")
+    timeout: Length = Field(
+        Duration("5s"),
+        description="The limit for one handler and one message; [plugins.NAME] timeout overrides it.",
+    )
+
+
+TABLES: dict[str, type[Table]] = {
+    "bot": Bot,
+    "platform": Platform,
+    "server": Server,
+    "console": Console,
+    "storage": Storage,
+    "delivery": Delivery,
+    "plugins": PluginDefaults,
+}
+"""Every table that has fixed keys, in the order of the file; [chats] has none."""
+
+NOT_YET = {
+    "storage.retain": "is not available in this version (everything is kept); remove it",
+    "storage.spool": "is not available in this version; remove it",
+    "delivery.on_unknown_send": 'only "hold" is available in this version; remove it',
+    "delivery.on_unknown_forward": 'only "hold" is available in this version; remove it',
+}
+"""Keys of the contract that this version cannot honour, or not with every value, and what it says to them."""
+
+HINTS = {
+    "delivery.per_minute": "the platform refuses more than 500 a minute",
+    "delivery.send_batch": "the platform takes 1 to 5 messages in one sendMessage",
+}
+"""Reasons behind limits that are not ours."""
+
+
+class Setting(NamedTuple):
+    """One row of the settings table; `default` is written as in bot.toml, None where the key is required."""
+
+    path: str
+    default: str | None
+    sentence: str
+
+
+def settings_table() -> Iterator[Setting]:
+    """Every key with a fixed name, in the order of the file."""
+    for table, model in TABLES.items():
+        for name, field in model.model_fields.items():
+            default = None if field.is_required() else written(field.default)
+            yield Setting(f"{table}.{name}", default, field.description or "")
