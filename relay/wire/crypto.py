@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from relay.errors import BodyError
-from relay.wire.spans import members, string_of
+from relay.wire.spans import members, rough_end, string_of
 
 KEY_BYTES = 32
 PAD_BLOCK = 32  # the padding's block, twice that of the cipher
@@ -112,7 +112,7 @@ def _is_utf8(text: bytes) -> bool:
 
 def _members(text: bytes) -> dict[str, bytes]:
     try:
-        return {name: text[a:b] for name, (a, b) in members(text).items()}
+        return {name: text[a:b] for name, (a, b) in members(text, 0, rough_end).items()}
     except ValueError:
         return {}
 

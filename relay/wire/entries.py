@@ -17,6 +17,9 @@ _ROOM_PREFIX = "R:"
 _TEXTS = ("wxid", "svrid", "wx_svrid", "wx_msgid", "chat_wxid", "from_wxid", "to_wxid", "msg_type")
 _INTS = ("chat_type", "msg_time")
 _SEND_IDS = ("api_send_id", "api_send_svrid")
+_WANTED = frozenset((*_TEXTS, *_INTS, *_SEND_IDS, "extra"))
+_REASONS = ("message", "reason", "errmsg", "error")
+MAX_REASON = 500
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -104,7 +107,7 @@ def _read_fast(kind: str, account: str, raw: bytes) -> Entry:
 
 
 def _send_ids(read: _Fields) -> tuple[str, str]:
-    """Look at the entry's root, then in `extra`: where the platform puts them is a guess (platform API §3)."""
+    """Look at the entry's root, then in `extra`: where they stand is a guess (platform API §3)."""
     extra = bytes(read.extra)
     if b"api_send" not in extra and b"\\" not in extra:
         return _id(read.api_send_id), _id(read.api_send_svrid)
@@ -154,9 +157,6 @@ def _read_slow(kind: str, account: str, raw: bytes) -> Entry:
     )
 
 
-_WANTED = frozenset((*_TEXTS, *_INTS, *_SEND_IDS, "extra"))
-
-
 def _tokens_of_extra(token: bytes) -> dict[str, bytes]:
     """Read `extra`, which may be an object, an object encoded as a string, or anything else."""
     if token[:1] == b'"':
@@ -165,3 +165,13 @@ def _tokens_of_extra(token: bytes) -> dict[str, bytes]:
         return {name: token[a:b] for name, (a, b) in members(token).items()}
     except ValueError:
         return {}
+
+
+def failure_reason(raw: bytes) -> str:
+    """Give the reason in a chatMsgSendFail entry, or ""; where it stands is a guess (platform API §3)."""
+    try:
+        tokens = {name: raw[a:b] for name, (a, b) in members(raw).items() if name in _REASONS}
+    except ValueError:
+        return ""
+    texts = (text_of_token(tokens.get(name, b"")) for name in _REASONS)
+    return next(filter(None, texts), "")[:MAX_REASON]

@@ -90,8 +90,8 @@ class _Collector:
 def read_notifications(plaintext: bytes) -> Reading:
     """Take a callback's JSON apart into entries, in the order received; nothing of it is lost silently.
 
-    A notification of an unknown type without data, or of any type without a `data` member, is itself an entry,
-    and so is data that is no object. Raises BodyError("json") where there is neither an array nor an object.
+    A notification of an unknown type without data, or of any type without a `data` member, is itself an
+    entry. Raises BodyError("json") where there is neither an array nor an object.
     """
     try:
         envelopes = _decode_envelopes(plaintext)

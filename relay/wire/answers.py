@@ -1,0 +1,125 @@
+"""What the platform answers (platform API §2), read tolerantly: whatever cannot be read has no errcode."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from relay.wire.scalars import int_of_token, text_of_token
+from relay.wire.spans import elements, members, value_end
+
+MAX_MESSAGE = 500
+TOKEN_SECONDS = 7200  # what the platform documents, where an answer does not say
+
+_BOM = b"\xef\xbb\xbf"
+_SPACE = b" \t\r\n"
+_errcode = re.compile(r"-?[0-9]{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP status and what its body says; `data` and `pager` are JSON as received, b"" where missing."""
+
+    status: int
+    errcode: int | None = None
+    """None: the body is no JSON object, is cut off, or has no errcode that is a number."""
+    message: str = ""
+    """The platform's own words, at most `MAX_MESSAGE` characters."""
+    data: bytes = field(default=b"", repr=False)
+    pager: bytes = field(default=b"", repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token and for how many seconds it is good."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
+
+
+def read_answer(status: int, body: bytes) -> Answer:
+    """Read any answer; it never raises."""
+    text = body.strip(_SPACE).removeprefix(_BOM).strip(_SPACE)
+    found = _whole_object(text)
+    errcode = text_of_token(found.get("errcode", b"")).strip()
+    message = text_of_token(found.get("message", b"")) or text_of_token(found.get("errmsg", b""))
+    return Answer(
+        status=status,
+        errcode=int(errcode) if _errcode.fullmatch(errcode) else None,
+        message=message[:MAX_MESSAGE],
+        data=found.get("data", b""),
+        pager=found.get("pager", b""),
+        body=text,
+    )
+
+
+def read_token(answer: Answer) -> Token | None:
+    """Find the token of /oauth/token, under `data` or at the root; None if there is none."""
+    for place in (answer.data, answer.body):
+        found = _object(place)
+        access_token = text_of_token(found.get("access_token", b""))
+        if access_token:
+            expires_in = int_of_token(found.get("expires_in", b""))
+            return Token(access_token, expires_in if expires_in > 0 else TOKEN_SECONDS)
+    return None
+
+
+def read_sent(answer: Answer) -> dict[int, str]:
+    """Read sendMessage's `data` as {idx: api_send_svrid}; a message whose idx is missing was not accepted."""
+    sent = {}
+    for part in _list(answer.data):
+        record = _object(part)
+        idx = text_of_token(record.get("idx", b"")).strip()
+        if idx.isdecimal() and len(idx) < 10:
+            sent[int(idx)] = text_of_token(record.get("api_send_svrid", b""))
+    return sent
+
+
+def read_records(answer: Answer) -> tuple[dict[str, str], ...]:
+    """Read the records of a list, such as /wechat/list: the single-valued fields of each, as text.
+
+    They are `data` itself, or the first list in it.
+    """
+    return tuple(
+        {name: text_of_token(token) for name, token in _object(part).items()}
+        for part in _list(answer.data)
+        if part[:1] == b"{"
+    )
+
+
+def read_strings(answer: Answer, name: str = "") -> tuple[str, ...]:
+    """Read a list of ids or addresses: `data` itself, as in /index/serverIpList, or its member `name`."""
+    data = _object(answer.data).get(name, b"") if name else answer.data
+    return tuple(filter(None, map(text_of_token, _list(data))))
+
+
+def read_pages(answer: Answer) -> int:
+    """Read how many pages a list has; 0 where the answer does not say."""
+    pager = answer.pager or _object(answer.data).get("pager", b"")
+    return max(0, int_of_token(_object(pager).get("numPages", b"")))
+
+
+def _whole_object(text: bytes) -> dict[str, bytes]:
+    try:
+        return _object(text) if value_end(text) == len(text) else {}
+    except ValueError:
+        return {}
+
+
+def _object(token: bytes) -> dict[str, bytes]:
+    try:
+        return {name: token[a:b] for name, (a, b) in members(token).items()}
+    except ValueError:
+        return {}
+
+
+def _list(token: bytes) -> list[bytes]:
+    """Give the elements of a list, or of the first list in an object, or else the object as the only one."""
+    if token[:1] == b"{":
+        lists = [value for value in _object(token).values() if value[:1] == b"["]
+        return _list(lists[0]) if lists else [token]
+    try:
+        return [token[a:b] for a, b in elements(token)]
+    except ValueError:
+        return []
