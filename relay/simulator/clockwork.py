@@ -1,0 +1,71 @@
+"""A clock that is moved by hand, for tests: no real time passes."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Awaitable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+START = 1_700_000_000_000
+_ROUNDS = 30  # turns of the event loop in which everything that was woken gets to wait again
+
+
+class ManualClock:
+    """Stands still until `advance`; sleepers wake in the order of their time."""
+
+    def __init__(self, now: int = START) -> None:
+        self._now = now
+        self._order = 0
+        self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
+
+    def now(self) -> int:
+        """Milliseconds since 1970, as set."""
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        """Return once the clock has been moved that far."""
+        self._order += 1
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._now + round(seconds * 1000), self._order, woken))
+        await woken
+
+    def jump(self, seconds: float) -> None:
+        """Change the time and wake nobody yet; for steps in which nothing sleeps."""
+        self._now += round(seconds * 1000)
+
+    async def advance(self, seconds: float) -> None:
+        """Let so much time pass, with a stop wherever somebody wakes."""
+        end = self._now + round(seconds * 1000)
+        await _turn()
+        while (due := self._next_due()) is not None and due <= end:
+            self._now = max(due, self._now)
+            self._wake()
+            await _turn()
+        self._now = end
+
+    async def drive(self, awaitable: Awaitable[T]) -> T:
+        """Await something, and let time pass whenever it waits for nothing but time."""
+        task = asyncio.ensure_future(awaitable)
+        await _turn()
+        while not task.done() and (due := self._next_due()) is not None:
+            self._now = max(due, self._now)
+            self._wake()
+            await _turn()
+        return await task
+
+    def _next_due(self) -> int | None:
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] if self._sleepers else None
+
+    def _wake(self) -> None:
+        while (due := self._next_due()) is not None and due <= self._now:
+            heapq.heappop(self._sleepers)[2].set_result(None)
+
+
+async def _turn() -> None:
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)

@@ -1,0 +1,209 @@
+"""Everything the platform has seen: what the tests take for the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The API call behind a message; `source` is the number of the message that was forwarded."""
+
+    request: int
+    kind: Literal["send", "forward"]
+    account: str
+    target: str
+    api_send_svrid: str
+    api_send_id: int | str | None = None
+    source: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something that was said; `content` is exact, `failed` the reason why only its sender sees it."""
+
+    number: int
+    place: str
+    sender: str
+    to: str
+    msg_type: str
+    content: bytes
+    time: int
+    cause: Cause | None = None
+    failed: str | None = None
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One message as one of our accounts sees it; `entry` is what was pushed, byte for byte."""
+
+    message: int
+    account: str
+    chat: str
+    svrid: str
+    wx_svrid: str
+    wx_msgid: str
+    msg_type: str
+    content: bytes
+    msg_time: int
+    entry: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of the platform's API and how it was answered."""
+
+    number: int
+    path: str
+    time: int
+    errcode: int | None = None
+    message: str = ""
+
+
+class PushState(StrEnum):
+    """How a push ended; none is ever tried again."""
+
+    WAITING = "waiting"
+    """Its turn has not come, or the answer is still awaited."""
+    ANSWERED = "answered"
+    """Something answered within the second, whatever the status."""
+    TIMED_OUT = "timed_out"
+    """No answer within the second."""
+    REFUSED = "refused"
+    """Nobody listens at the callback URL."""
+    STOPPED = "stopped"
+    """Not sent: too many time-outs today."""
+    NOWHERE = "nowhere"
+    """Not sent: there is no callback URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushRecord:
+    """One callback: its plaintext, and what came of it; `ms` is the wait for the answer."""
+
+    number: int
+    account: str
+    plaintext: bytes
+    time: int
+    state: PushState = PushState.WAITING
+    status: int | None = None
+    ms: int = 0
+
+
+ReceivedKey = tuple[str, str, int, bytes]
+
+
+class Ledger:
+    """The record, in order; numbers are positions, so any entry is found at once."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.copies: list[Copy] = []
+        self.requests: list[Request] = []
+        self.pushes: list[PushRecord] = []
+        self.changes: list[int] = []  # numbers of messages, once for every time they are new or altered
+        self.refusals = 0  # requests answered with another errcode than 0
+        self._received: dict[ReceivedKey, Copy] = {}
+        self._watchers: list[Callable[[], None]] = []
+
+    # -- questions
+
+    def in_chat(self, chat: str, other: str = "") -> list[Message]:
+        """Give what really appeared in a room, or between two people, in order."""
+        place = "|".join(sorted((chat, other))) if other else chat
+        return [message for message in self.messages if message.place == place and message.failed is None]
+
+    def effects(
+        self, *, account: str | None = None, target: str | None = None, kind: str | None = None
+    ) -> list[Message]:
+        """Give the messages that really appeared in a chat because of an API call, in order."""
+        return [m for m in self._by_api(account, target, kind) if m.failed is None]
+
+    def failures(self, *, account: str | None = None, target: str | None = None) -> list[Message]:
+        """Give what was accepted by the API and yet appeared nowhere."""
+        return [m for m in self._by_api(account, target, None) if m.failed is not None]
+
+    def copies_of(self, message: Message) -> list[Copy]:
+        """Give the copies of a message, one for each of our accounts that saw it."""
+        return [copy for copy in self.copies if copy.message == message.number]
+
+    def received(self, account: str, msg_type: str, msg_time: int, content: bytes) -> Copy | None:
+        """Find what this account was pushed with exactly these bytes, or nothing."""
+        return self._received.get((account, msg_type, msg_time, content))
+
+    def has_voice(self, account: str, url: bytes) -> bool:
+        """Say whether this account received a voice with this URL, given as JSON text."""
+        return any(c.msg_type == "voice" and c.account == account and url in c.content for c in self.copies)
+
+    def pushes_in(self, state: PushState) -> list[PushRecord]:
+        """Give the pushes that ended in this way."""
+        return [push for push in self.pushes if push.state is state]
+
+    # -- entries
+
+    def add_message(self, message: Message) -> Message:
+        """Record what was said; its number is given here."""
+        numbered = replace(message, number=len(self.messages))
+        self.messages.append(numbered)
+        self._changed(numbered.number)
+        return numbered
+
+    def add_copy(self, copy: Copy) -> None:
+        """Record what one account was shown; of equal ones the first stands for all."""
+        self.copies.append(copy)
+        self._received.setdefault((copy.account, copy.msg_type, copy.msg_time, copy.content), copy)
+
+    def revoke(self, number: int) -> None:
+        """Mark a message as taken back."""
+        self.messages[number] = replace(self.messages[number], revoked=True)
+        self._changed(number)
+
+    def add_request(self, path: str, time: int) -> Request:
+        """Record a call before it is judged."""
+        request = Request(len(self.requests), path, time)
+        self.requests.append(request)
+        return request
+
+    def answer_request(self, number: int, errcode: int, message: str) -> None:
+        """Record how a call was answered."""
+        self.requests[number] = replace(self.requests[number], errcode=errcode, message=message)
+        self.refusals += errcode != 0
+        self._notify()
+
+    def add_push(self, account: str, plaintext: bytes, time: int) -> PushRecord:
+        """Record a push whose turn has not come yet."""
+        push = PushRecord(len(self.pushes), account, plaintext, time)
+        self.pushes.append(push)
+        return push
+
+    def end_push(self, push: PushRecord, state: PushState, status: int | None = None, ms: int = 0) -> None:
+        """Record what came of a push."""
+        self.pushes[push.number] = replace(push, state=state, status=status, ms=ms)
+        self._notify()
+
+    def watch(self, watcher: Callable[[], None]) -> Callable[[], None]:
+        """Call `watcher` after every change, until the function that comes back is called."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    def _by_api(self, account: str | None, target: str | None, kind: str | None) -> list[Message]:
+        return [
+            message
+            for message in self.messages
+            if (cause := message.cause) is not None
+            and account in (None, cause.account)
+            and target in (None, cause.target)
+            and kind in (None, cause.kind)
+        ]
+
+    def _changed(self, number: int) -> None:
+        self.changes.append(number)
+        self._notify()
+
+    def _notify(self) -> None:
+        for watcher in self._watchers:
+            watcher()

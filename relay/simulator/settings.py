@@ -1,0 +1,29 @@
+"""How a simulator is set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from relay.simulator.habits import Habits
+
+Language = Literal["zh", "en"]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSettings:
+    """What a simulator needs to know; the secrets are examples, and stay out of its `repr`."""
+
+    app_id: str = "sim-app"
+    app_secret: str = field(default="sim-secret", repr=False)
+    key: bytes = field(default=b"0123456789abcdefghijklmnopqrstuv", repr=False)
+    callback_url: str | None = field(default=None, repr=False)  # its path is a secret
+    language: Language = "zh"
+    host: str = "127.0.0.1"
+    port: int = 8090
+    allowed_hosts: tuple[str, ...] = ()  # names for the page, beside localhost and addresses
+    habits: Habits = field(default_factory=Habits)
+
+    def __post_init__(self) -> None:
+        if len(self.key) != 32:
+            raise ValueError(f"the key must have 32 bytes, not {len(self.key)}")
