@@ -46,7 +46,7 @@ def unknown(name: str, names: Mapping[str, object]) -> UnfitError:
 def read_chats(raw: object) -> tuple[Chats, list[Problem]]:
     """`[chats]` and everything that is wrong with it."""
     if not isinstance(raw, dict):
-        return Chats(), [Problem("chats", f"expected a table, found {kind(raw)}")]
+        return Chats(), [Problem("chats", f"expected a table, found {kind(raw)}", shown(raw, "chats"))]
     problems: list[Problem] = []
     entries = {name: _entries(name, value, problems) for name, value in raw.items()}
     graph = {name: [e for e in items.values() if e in entries] for name, items in entries.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import get_args
 
 from pydantic import BaseModel, SecretStr
@@ -10,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from relay.config.problems import (
+    MASK,
     Location,
     Substituted,
     UnfitError,
@@ -92,38 +94,54 @@ def _below(data: object, part: str | int) -> object:
     return MISSING
 
 
-def problems_of(
-    model: type[BaseModel], raw: Mapping[str, object], at: Location, errors: Iterable[ErrorDetails]
-) -> Iterator[Problem]:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A table that did not pass: as written, with its texts turned into types, and where it stands."""
+
+    model: type[BaseModel]
+    raw: Mapping[str, object]
+    data: Mapping[str, object]
+    at: Location
+
+
+def problems_of(reading: Reading, errors: Iterable[ErrorDetails]) -> Iterator[Problem]:
     """One problem for each place; a union's complaints about a whole yield to those about its parts."""
     placed: dict[Location, list[ErrorDetails]] = {}
     for error in errors:
-        placed.setdefault(place_of(raw, error), []).append(error)
+        placed.setdefault(place_of(reading.data, error), []).append(error)
     for place, complaints in placed.items():
         if not any(other != place and other[: len(place)] == place for other in placed):
-            yield _problem(model, raw, at, place, complaints)
+            yield _problem(reading, place, complaints)
 
 
-def _problem(
-    model: type[BaseModel],
-    raw: Mapping[str, object],
-    at: Location,
-    place: Location,
-    errors: list[ErrorDetails],
-) -> Problem:
-    path = key_path((*at, *place))
-    value = found_at(raw, place)
-    field = field_at(model, place)
-    secret = field is not None and SecretStr in set(_types_in(field.annotation))
-    hints = [_mistake(error).hint for error in errors]
+def _problem(reading: Reading, place: Location, errors: list[ErrorDetails]) -> Problem:
+    path = key_path((*reading.at, *place))
+    value = found_at(reading.raw, place)
+    field = field_at(reading.model, place)
+    secret = is_secret(path) or (field is not None and SecretStr in set(_types_in(field.annotation)))
+    unsafe = [*substituted(value), *([str(value)] if secret and not all(map(_ours, errors)) else [])]
+    hint = "; ".join(_hints(reading.model, place, field, errors))
+    told = None if value is MISSING else MASK if secret else shown(value, path)
+    return Problem(path, mask(_message(errors, value), unsafe), told, mask(hint, unsafe) or None)
+
+
+def _hints(
+    model: type[BaseModel], place: Location, field: FieldInfo | None, errors: list[ErrorDetails]
+) -> Iterator[str]:
     if errors[0]["type"] == "extra_forbidden":
-        hints = [unknown_key(str(place[-1]), known_keys(model, place[:-1]))]
-    if errors[0]["type"] == "missing" or (field is not None and not field.is_required()):
-        hints.append(_advice(str(place[-1]), field))
-    told = None if value is MISSING else shown(Substituted() if secret else value, path)
-    secrets = list(substituted(value)) + ([str(value)] if secret or is_secret(path) else [])
-    words = [mask(text, secrets) for text in (_message(errors, value), "; ".join(filter(None, hints)))]
-    return Problem(path, words[0], told, words[1] or None)
+        yield unknown_key(str(place[-1]), known_keys(model, place[:-1]))
+    yield from (hint for error in errors if (hint := _mistake(error).hint))
+    if field is None:
+        return
+    if errors[0]["type"] == "missing" and field.examples:
+        yield f'add {place[-1]} = "{field.examples[0]}"'
+    if not field.is_required() and field.default is not None and not field.default_factory:
+        yield f"default: {written(field.default)}"
+
+
+def _ours(error: ErrorDetails) -> bool:
+    """Whether the words are ours, which never quote the value."""
+    return error["type"] in WORDED or isinstance(error.get("ctx", {}).get("error"), UnfitError)
 
 
 def _message(errors: list[ErrorDetails], value: object) -> str:
@@ -146,15 +164,6 @@ def _mistake(error: ErrorDetails) -> UnfitError:
     if isinstance(raised, UnfitError):
         return raised
     return UnfitError(str(raised) if raised else error["msg"][:1].lower() + error["msg"][1:])
-
-
-def _advice(key: str, field: FieldInfo | None) -> str | None:
-    """What to write instead: the example of a required key, the default of another."""
-    if field is None:
-        return None
-    if field.is_required():
-        return f'add {key} = "{field.examples[0]}"' if field.examples else None
-    return None if field.default is None or field.default_factory else f"default: {written(field.default)}"
 
 
 def written(value: object) -> str:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from relay.config.chats import Chats
-from relay.config.complaints import EXPECTED, found_at, place_of, problems_of
+from relay.config.complaints import EXPECTED, Reading, found_at, place_of, problems_of
 from relay.config.problems import Location, Substituted
 from relay.errors import ConfigurationError, Problem
 
@@ -43,7 +43,9 @@ def read_table(
         except ValidationError as exc:
             errors = exc.errors(include_url=False)
             if not _coerce_all(data, errors):
-                return _valid_part(model, data, chats), list(problems_of(model, raw, at, errors))
+                return _valid_part(model, data, chats), list(
+                    problems_of(Reading(model, raw, data, at), errors)
+                )
 
 
 def _validate(model: type[T], data: Mapping[str, object], chats: Chats) -> T:

@@ -70,9 +70,8 @@ def _network(value: object) -> object:
     try:
         return ipaddress.ip_network(value)
     except ValueError:
-        raise UnfitError(
-            "is not an address or a network", 'write "203.0.113.7" or "203.0.113.0/24"'
-        ) from None
+        hint = 'write "203.0.113.7" or "203.0.113.0/24", with nothing set beyond the network\'s own bits'
+        raise UnfitError("is not an address or a network", hint) from None
 
 
 def _host(text: str) -> str:
