@@ -107,6 +107,7 @@ class Ledger:
         self.pushes: list[PushRecord] = []
         self.changes: list[int] = []  # numbers of messages, once for every time they are new or altered
         self.refusals = 0  # requests answered with another errcode than 0
+        self.last_refusal: Request | None = None
         self._received: dict[ReceivedKey, Copy] = {}
         self._watchers: list[Callable[[], None]] = []
 
@@ -170,8 +171,11 @@ class Ledger:
 
     def answer_request(self, number: int, errcode: int, message: str) -> None:
         """Record how a call was answered."""
-        self.requests[number] = replace(self.requests[number], errcode=errcode, message=message)
-        self.refusals += errcode != 0
+        request = replace(self.requests[number], errcode=errcode, message=message)
+        self.requests[number] = request
+        if errcode:
+            self.refusals += 1
+            self.last_refusal = request
         self._notify()
 
     def add_push(self, account: str, plaintext: bytes, time: int) -> PushRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Iterable
 
@@ -19,6 +20,7 @@ class View:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self._run = secrets.token_hex(8)  # tells a page that its messages are those of an earlier run
         self._opened: dict[str, tuple[str, str]] = {}
 
     def open_private(self, account: str, contact: str) -> None:
@@ -28,6 +30,7 @@ class View:
     def state(self) -> dict[str, object]:
         """Give everything that a page needs to start with."""
         return {
+            "run": self._run,
             "places": self.places(),
             "people": self.people(),
             "status": self.status(),
@@ -60,7 +63,12 @@ class View:
             "stopped": pusher.stopped,
             "requests": len(ledger.requests),
             "refusals": ledger.refusals,
+            "last_refusal": self._last_refusal(),
         }
+
+    def _last_refusal(self) -> dict[str, object] | None:
+        refused = self._stage.ledger.last_refusal
+        return refused and {"path": refused.path, "errcode": refused.errcode, "message": refused.message}
 
     def message(self, number: int) -> dict[str, object]:
         """Give one message as it reads on the page."""
