@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from relay.wire.entries import REFUSED
 from relay.wire.scalars import int_of_token, storable, text_of_token
-from relay.wire.spans import elements, members, string_of
+from relay.wire.spans import elements, picker, string_of
 
 TYPES = (
     "text",
@@ -51,6 +51,8 @@ class _TextItems(msgspec.Struct, gc=False):
 
 _decode_contained = msgspec.json.Decoder(_Contained).decode
 _decode_items = msgspec.json.Decoder(_TextItems).decode
+_pick_content = picker("content")
+_pick_text = picker("items", "text")
 
 
 def content_of(raw: bytes) -> bytes:
@@ -61,8 +63,7 @@ def content_of(raw: bytes) -> bytes:
     try:
         return bytes(_decode_contained(raw).content)
     except REFUSED:
-        begin, end = members(raw).get("content", (0, 0))
-        return raw[begin:end]
+        return _pick_content(raw).get("content", b"")
 
 
 def text_of(type: str, content: bytes) -> str:  # noqa: A002 - the platform's word
@@ -93,7 +94,7 @@ def _text_slowly(content: bytes) -> str:
 
 def _text_in(token: bytes) -> str:
     """Read an object's `items`, or its `text` where it has none; ValueError if it is no object."""
-    found = {name: token[a:b] for name, (a, b) in members(token).items() if name in ("items", "text")}
+    found = _pick_text(token)
     items = found.get("items", b"")
     if items[:1] == b"[":
         return "".join(_text_of_item(items[a:b]) for a, b in elements(items))
@@ -103,8 +104,7 @@ def _text_in(token: bytes) -> str:
 def _text_of_item(token: bytes) -> str:
     if token[:1] != b"{":
         return text_of_token(token) if token[:1] == b'"' else ""
-    begin, end = members(token).get("text", (0, 0))
-    return text_of_token(token[begin:end])
+    return text_of_token(_pick_text(token).get("text", b""))
 
 
 def _as_text(value: object) -> object:

@@ -38,9 +38,12 @@ def parse_key(text: str) -> bytes:
     if len(text) != 43:
         raise ValueError(f"the key must have 32 characters, or 43 of base64, not {len(text)}")
     try:
-        return base64.b64decode(text + "=", validate=True)
+        key = base64.b64decode(text + "=", validate=True)
     except binascii.Error:
-        raise ValueError("the key has 43 characters but is not base64") from None
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ValueError("the key has 43 characters but is not base64")
+    return key
 
 
 def encrypt(plaintext: bytes, key: bytes) -> bytes:

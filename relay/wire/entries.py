@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from relay.wire.scalars import INT64_MAX, INT64_MIN, id_of_token, int_of_token, storable, text_of_token
-from relay.wire.spans import members, string_of, value_end
+from relay.wire.spans import picker, string_of, value_end
 
 ROOM, PRIVATE = "room", "private"
 
@@ -17,7 +17,6 @@ _ROOM_PREFIX = "R:"
 _TEXTS = ("wxid", "svrid", "wx_svrid", "wx_msgid", "chat_wxid", "from_wxid", "to_wxid", "msg_type")
 _INTS = ("chat_type", "msg_time")
 _SEND_IDS = ("api_send_id", "api_send_svrid")
-_WANTED = frozenset((*_TEXTS, *_INTS, *_SEND_IDS, "extra"))
 _REASONS = ("message", "reason", "errmsg", "error")
 MAX_REASON = 500
 
@@ -68,6 +67,9 @@ class _Fields(_SendIds, gc=False):
 
 _decode_fields = msgspec.json.Decoder(_Fields).decode
 _decode_extra = msgspec.json.Decoder(_SendIds).decode
+_pick_fields = picker(*_TEXTS, *_INTS, *_SEND_IDS, "extra")
+_pick_send_ids = picker(*_SEND_IDS)
+_pick_reasons = picker(*_REASONS)
 
 
 def read_entry(kind: str, account: str, raw: bytes) -> Entry:
@@ -133,7 +135,7 @@ def _read_slow(kind: str, account: str, raw: bytes) -> Entry:
         raise ValueError("more than one value")
     if raw[:1] != b"{":
         return Entry(kind, account, raw)
-    tokens = {name: raw[a:b] for name, (a, b) in members(raw).items() if name in _WANTED}
+    tokens = _pick_fields(raw)
     text = {name: text_of_token(tokens.get(name, b"")) for name in _TEXTS}
     extra = _tokens_of_extra(tokens.get("extra", b""))
     send = {
@@ -162,7 +164,7 @@ def _tokens_of_extra(token: bytes) -> dict[str, bytes]:
     if token[:1] == b'"':
         token = storable(string_of(token)).strip().encode()
     try:
-        return {name: token[a:b] for name, (a, b) in members(token).items()}
+        return _pick_send_ids(token)
     except ValueError:
         return {}
 
@@ -170,7 +172,7 @@ def _tokens_of_extra(token: bytes) -> dict[str, bytes]:
 def failure_reason(raw: bytes) -> str:
     """Give the reason in a chatMsgSendFail entry, or ""; where it stands is a guess (platform API §3)."""
     try:
-        tokens = {name: raw[a:b] for name, (a, b) in members(raw).items() if name in _REASONS}
+        tokens = _pick_reasons(raw)
     except ValueError:
         return ""
     texts = (text_of_token(tokens.get(name, b"")) for name in _REASONS)

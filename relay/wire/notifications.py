@@ -14,7 +14,7 @@ import msgspec
 from relay.errors import BodyError
 from relay.wire.entries import PRIVATE, REFUSED, ROOM, Entry, read_entry
 from relay.wire.scalars import storable, text_of_token
-from relay.wire.spans import each_element, members, rough_end
+from relay.wire.spans import each_element, picker, rough_end
 
 __all__ = [
     "CHAT_MSG",
@@ -36,7 +36,6 @@ MAX_DAMAGED_BYTES = 64 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
-_ENVELOPE = ("type", "rel_wxid", "data")
 _MAY_BE_EMPTY = (CHAT_MSG, SEND_FAIL)
 
 
@@ -64,6 +63,7 @@ class _Envelope(msgspec.Struct, gc=False):
 
 
 _decode_envelopes = msgspec.json.Decoder(list[_Envelope]).decode
+_pick_envelope = picker("type", "rel_wxid", "data", end_of=rough_end)
 
 
 @dataclass(slots=True)
@@ -152,7 +152,7 @@ def _parts(text: bytes, reason: str, collector: _Collector) -> Iterator[bytes]:
 
 def _read_notification(text: bytes, collector: _Collector) -> None:
     try:
-        parts = {name: text[a:b] for name, (a, b) in members(text, 0, rough_end).items() if name in _ENVELOPE}
+        parts = _pick_envelope(text)
         kind = text_of_token(parts.get("type", b"")).strip()
         account = text_of_token(parts.get("rel_wxid", b""))
     except ValueError:

@@ -10,7 +10,7 @@ import msgspec
 
 from relay.wire.entries import REFUSED
 from relay.wire.scalars import storable
-from relay.wire.spans import members
+from relay.wire.spans import picker
 
 _FORWARDED = ("msg_type", "content", "msg_time")
 _SPACE = b" \t\r\n"
@@ -31,6 +31,7 @@ class _Forwarded(msgspec.Struct, gc=False):
 
 
 _decode_forwarded = msgspec.json.Decoder(_Forwarded).decode
+_pick_forwarded = picker(*_FORWARDED)
 
 
 def token_body(app_id: str, app_secret: str) -> bytes:
@@ -95,5 +96,5 @@ def _forwarded(entry: bytes) -> list[tuple[str, bytes]]:
 
 
 def _forwarded_slowly(entry: bytes) -> list[tuple[str, bytes]]:
-    found = members(entry)
-    return [(name, entry[a:b]) for name in _FORWARDED for a, b in [found.get(name, (0, 0))]]
+    found = _pick_forwarded(entry)
+    return [(name, found.get(name, b"")) for name in _FORWARDED]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 Span = tuple[int, int]
 EndOf = Callable[[bytes, int], int]
+Picker = Callable[[bytes], dict[str, bytes]]
 
 # Possessive throughout (`*+`, `++`): nothing is ever tried twice, so no input is slow.
 _S = rb"[ \t\r\n]*+"
@@ -84,8 +85,29 @@ def members(buf: bytes, start: int = 0, end_of: EndOf = value_end) -> dict[str, 
 
     Raises ValueError with a position if there is no object.
     """
+    return _named(buf, each_member(buf, start, end_of))
+
+
+def picker(*names: str, end_of: EndOf = value_end) -> Picker:
+    """Make a function from an object's JSON to the values of just these members, name → bytes.
+
+    It runs over the members between them without looking closer, and raises ValueError for no object.
+    """
+    wanted = b"|".join(re.escape(name.encode()) for name in names)
+    # A name with an escape is looked at: it may be a wanted one, oddly spelled.
+    other = rb'(?!"(?:(?:%b)"|[^"\\]*+\\))%b' % (wanted, _MEMBER)
+    skip = re.compile(rb"%b(?:%b%b%b,%b)*+" % (_S, other, _SCALAR, _S, _S)).match
+
+    def pick(buf: bytes) -> dict[str, bytes]:
+        found = _named(buf, each_member(buf, 0, end_of, skip))
+        return {name: buf[a:b] for name, (a, b) in found.items() if name in names}
+
+    return pick
+
+
+def _named(buf: bytes, pairs: Iterator[tuple[Span, Span]]) -> dict[str, Span]:
     found = {}
-    for (a, b), span in each_member(buf, start, end_of):
+    for (a, b), span in pairs:
         name = buf[a + 1 : b - 1]
         found[name.decode("utf-8", "replace") if b"\\" not in name else string_of(buf[a:b])] = span
     return found
@@ -114,14 +136,20 @@ def each_element(buf: bytes, start: int = 0, end_of: EndOf = value_end) -> Itera
             pos, delimiter = _delimited(buf, end, b"]")
 
 
-def each_member(buf: bytes, start: int = 0, end_of: EndOf = value_end) -> Iterator[tuple[Span, Span]]:
-    """Yield the spans of an object's names and values up to its end, or up to a ValueError."""
+def each_member(
+    buf: bytes, start: int = 0, end_of: EndOf = value_end, skip: _Step | None = None
+) -> Iterator[tuple[Span, Span]]:
+    """Yield the spans of an object's names and values up to its end, or up to a ValueError.
+
+    `skip` may run over members that nobody wants.
+    """
     pos = _opened(buf, start, b"{")
     if _closes_at_once(buf, pos, b"}"):
         return
     delimiter: bytes = b","
     while delimiter == b",":
-        match = _member(buf, pos)
+        skipped = skip(buf, pos) if skip else None
+        match = _member(buf, skipped.end() if skipped else pos)
         if not match:
             raise _no_json(pos)
         if match[2] is not None:
