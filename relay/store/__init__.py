@@ -1,1 +1,1 @@
-
+"""What is kept: the inbox, the outbox, and everything that tells why."""

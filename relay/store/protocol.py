@@ -1,0 +1,140 @@
+"""What a store must do. Every backend keeps the same promises and passes the same suite.
+
+A call that writes is one transaction, and is on disk when it returns. Times are milliseconds
+since 1970, from the store's own clock. Raises `StorageError` where the disk refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from relay.store.values import (
+    Delivery,
+    Identified,
+    Intent,
+    Pause,
+    Result,
+    Routing,
+    Signal,
+    StoredMessage,
+    Tracked,
+    Turn,
+    Verdict,
+)
+from relay.wire.entries import Entry
+
+Row = dict[str, object]
+
+
+class Store(Protocol):
+    """The inbox, the outbox, and everything that tells why."""
+
+    async def ingest(self, entries: Sequence[Entry], accounts: Sequence[str] = ()) -> int:
+        """Keep entries before their callback is answered; returns how many were not known before.
+
+        `accounts` were named by the callback, and are ours for good.
+        """
+
+    async def keep_damaged(self, parts: Sequence[tuple[str, bytes]]) -> None:
+        """Keep what could not be read, each with its reason, bounded, for diagnosis."""
+
+    async def add_accounts(self, wxids: Sequence[str], source: str) -> None:
+        """Remember accounts as ours for good; source `configured`, `listed` or `callback`."""
+
+    async def identify(self, limit: int, remember: int) -> tuple[list[Identified], int]:
+        """Guard the oldest new messages; those to be routed, and how many were looked at."""
+
+    async def waiting(self) -> list[Identified]:
+        """What was let through by an earlier router and waits still, in the order received."""
+
+    async def claim(self, ids: Sequence[int]) -> list[StoredMessage]:
+        """Count an attempt for each message and return those that still wait."""
+
+    async def turn(self, message: int) -> Turn | None:
+        """Who acts on a room message; None when it waits no more."""
+
+    async def finish(self, routed: Routing, expire_after: int) -> bool:
+        """Store state, trace and deliveries at once; false when the message was finished before."""
+
+    async def begin_sending(self, resolve_within: int) -> int:
+        """Become the one sender and return the epoch; what was on its way is unknown from here."""
+
+    async def due(self, depth: int) -> list[list[Delivery]]:
+        """For each (account, target), up to `depth` deliveries that may go out next, in line."""
+
+    async def record_intent(self, deliveries: Sequence[Delivery], epoch: int) -> list[Intent]:
+        """Put the next attempts on record; `StorageError` when another sender has taken over."""
+
+    async def record_results(self, results: Sequence[Result]) -> None:
+        """Write how attempts ended, unless something else moved the delivery meanwhile."""
+
+    async def settle_due(self) -> int:
+        """Take the steps that time alone decides: delivered, held, failed, expired."""
+
+    async def recent_starts(self, since: int) -> list[tuple[str, int]]:
+        """Account and time of every attempt since then."""
+
+    async def pauses(self) -> list[Pause]:
+        """What holds accounts up, past pauses included."""
+
+    async def set_pause(self, pause: Pause) -> None:
+        """Hold an account up, across restarts; step 0 lets it go."""
+
+    async def signals(self, after: tuple[int, int], limit: int) -> list[Signal]:
+        """Own messages and failure events beyond those two ids that nobody has judged."""
+
+    async def by_api_send_id(self, delivery: int, number: int, account: str) -> Tracked | None:
+        """The delivery that an api_send_id names."""
+
+    async def by_api_send_svrid(self, api_send_svrid: str, account: str) -> Tracked | None:
+        """The delivery whose answer named that id."""
+
+    async def forwards_without_echo(self, signal: Signal, window: int) -> list[Tracked]:
+        """Forwards to the signal's chat, of its type, that did not come back yet."""
+
+    async def settle(self, verdicts: Sequence[Verdict], confirm_after: int) -> None:
+        """Apply what signals mean, each only where its delivery stands as it was judged."""
+
+    async def meta(self, key: str) -> str | None:
+        """One of the few facts about the database itself, such as `origin`."""
+
+    async def set_meta(self, key: str, value: str) -> None:
+        """Write such a fact."""
+
+    async def accounts(self) -> list[str]:
+        """Our own accounts, as far as known."""
+
+    def version(self) -> int:
+        """A number that differs after every commit by anybody."""
+
+    async def beat(self, role: str, pid: int, note: Mapping[str, object]) -> None:
+        """Report a role alive, with what it says of itself."""
+
+    async def leave(self, role: str, pid: int) -> None:
+        """Take a role that ends in order off the list."""
+
+    async def processes(self, stale_before: int) -> list[Row]:
+        """The roles that reported themselves; silent since `stale_before` means not alive."""
+
+    async def messages(self, *, chats: Sequence[str] = (), since: int = 0, limit: int = 50) -> list[Row]:
+        """Received messages, newest first, in the contract's shape."""
+
+    async def deliveries(
+        self,
+        *,
+        states: Sequence[str] = (),
+        chats: Sequence[str] = (),
+        message: int | None = None,
+        limit: int = 50,
+    ) -> list[Row]:
+        """Deliveries, newest first, in the contract's shape."""
+
+    async def counts(self) -> Row:
+        """What waits, and how many deliveries stand in each state."""
+
+    async def counters(self) -> dict[str, int]:
+        """Every counter that outlives a process."""
+
+    def close(self) -> None:
+        """Finish what was asked for and let go."""

@@ -1,0 +1,164 @@
+"""The store on one SQLite file: the protocol's words on the left, the SQL of its modules on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from relay.clock import Clock
+from relay.store.sqlite import ask, guard, ingest, queries, routing, sending, signals
+from relay.store.sqlite.connection import Database
+from relay.store.values import (
+    Delivery,
+    Identified,
+    Intent,
+    Pause,
+    Result,
+    Routing,
+    Signal,
+    StoredMessage,
+    Tracked,
+    Turn,
+    Verdict,
+)
+from relay.wire.entries import Entry
+
+_META = "SELECT value FROM meta WHERE key = ?"
+
+
+class SqliteStore:
+    """Every write is one transaction that is on disk when the call returns."""
+
+    def __init__(self, path: Path, clock: Clock, *, synchronous: str = "FULL") -> None:
+        self._db = Database(path, synchronous=synchronous)
+        self._clock = clock
+
+    def close(self) -> None:
+        self._db.close()
+
+    # -- the receiver ---------------------------------------------------------
+
+    async def ingest(self, entries: Sequence[Entry], accounts: Sequence[str] = ()) -> int:
+        now = self._clock.now()
+        return await self._db.write(lambda db: ingest.ingest(db, entries, accounts, now))
+
+    async def keep_damaged(self, parts: Sequence[tuple[str, bytes]]) -> None:
+        now = self._clock.now()
+        await self._db.write(lambda db: ingest.keep_damaged(db, parts, now))
+
+    async def add_accounts(self, wxids: Sequence[str], source: str) -> None:
+        now = self._clock.now()
+        await self._db.write(lambda db: ingest.add_accounts(db, wxids, source, now))
+
+    # -- the router -----------------------------------------------------------
+
+    async def identify(self, limit: int, remember: int) -> tuple[list[Identified], int]:
+        now = self._clock.now()
+        return await self._db.write(lambda db: guard.identify(db, limit, now, remember))
+
+    async def waiting(self) -> list[Identified]:
+        return await self._db.read(routing.waiting)
+
+    async def claim(self, ids: Sequence[int]) -> list[StoredMessage]:
+        return await self._db.write(lambda db: routing.claim(db, ids))
+
+    async def turn(self, message: int) -> Turn | None:
+        return await self._db.read(lambda db: routing.turn(db, message))
+
+    async def finish(self, routed: Routing, expire_after: int) -> bool:
+        now = self._clock.now()
+        return await self._db.write(lambda db: routing.finish(db, routed, expire_after, now))
+
+    # -- the sender -----------------------------------------------------------
+
+    async def begin_sending(self, resolve_within: int) -> int:
+        now = self._clock.now()
+        return await self._db.write(lambda db: sending.begin(db, resolve_within, now))
+
+    async def due(self, depth: int) -> list[list[Delivery]]:
+        now = self._clock.now()
+        return await self._db.read(lambda db: sending.due(db, depth, now))
+
+    async def record_intent(self, deliveries: Sequence[Delivery], epoch: int) -> list[Intent]:
+        now = self._clock.now()
+        return await self._db.write(lambda db: sending.record_intent(db, deliveries, epoch, now))
+
+    async def record_results(self, results: Sequence[Result]) -> None:
+        now = self._clock.now()
+        await self._db.write(lambda db: sending.record_results(db, results, now))
+
+    async def settle_due(self) -> int:
+        now = self._clock.now()
+        return await self._db.write(lambda db: sending.settle_due(db, now))
+
+    async def recent_starts(self, since: int) -> list[tuple[str, int]]:
+        return await self._db.read(lambda db: sending.recent_starts(db, since))
+
+    async def pauses(self) -> list[Pause]:
+        return await self._db.read(sending.pauses)
+
+    async def set_pause(self, pause: Pause) -> None:
+        await self._db.write(lambda db: sending.set_pause(db, pause))
+
+    async def signals(self, after: tuple[int, int], limit: int) -> list[Signal]:
+        return await self._db.read(lambda db: signals.signals(db, after, limit))
+
+    async def by_api_send_id(self, delivery: int, number: int, account: str) -> Tracked | None:
+        return await self._db.read(lambda db: signals.by_api_send_id(db, delivery, number, account))
+
+    async def by_api_send_svrid(self, api_send_svrid: str, account: str) -> Tracked | None:
+        return await self._db.read(lambda db: signals.by_api_send_svrid(db, api_send_svrid, account))
+
+    async def forwards_without_echo(self, signal: Signal, window: int) -> list[Tracked]:
+        return await self._db.read(lambda db: signals.forwards_without_echo(db, signal, window))
+
+    async def settle(self, verdicts: Sequence[Verdict], confirm_after: int) -> None:
+        now = self._clock.now()
+        await self._db.write(lambda db: signals.settle(db, verdicts, confirm_after, now))
+
+    # -- everybody ------------------------------------------------------------
+
+    async def meta(self, key: str) -> str | None:
+        return await self._db.read(lambda db: ask.value(db, _META, (key,)))
+
+    async def set_meta(self, key: str, value: str) -> None:
+        await self._db.write(
+            lambda db: ask.every(db, "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        )
+
+    async def accounts(self) -> list[str]:
+        return await self._db.read(queries.accounts)
+
+    def version(self) -> int:
+        return self._db.version()
+
+    async def beat(self, role: str, pid: int, note: Mapping[str, object]) -> None:
+        now = self._clock.now()
+        await self._db.write(lambda db: queries.beat(db, role, pid, dict(note), now))
+
+    async def leave(self, role: str, pid: int) -> None:
+        await self._db.write(lambda db: queries.leave(db, role, pid))
+
+    async def messages(
+        self, *, chats: Sequence[str] = (), since: int = 0, limit: int = 50
+    ) -> list[queries.Row]:
+        return await self._db.read(lambda db: queries.messages(db, chats, since, limit))
+
+    async def deliveries(
+        self,
+        *,
+        states: Sequence[str] = (),
+        chats: Sequence[str] = (),
+        message: int | None = None,
+        limit: int = 50,
+    ) -> list[queries.Row]:
+        return await self._db.read(lambda db: queries.deliveries(db, states, chats, message, limit))
+
+    async def counts(self) -> queries.Row:
+        return await self._db.read(queries.counts)
+
+    async def counters(self) -> dict[str, int]:
+        return await self._db.read(queries.counters)
+
+    async def processes(self, stale_before: int) -> list[queries.Row]:
+        return await self._db.read(lambda db: queries.processes(db, stale_before))

@@ -1,0 +1,210 @@
+"""The sender's side: what is due, the intent before the first byte, and how each attempt ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import apsw
+
+from relay.errors import StorageError
+from relay.store.sqlite import ask
+from relay.store.states import AttemptOutcome, DeliveryKind, DeliveryState, Evidence
+from relay.store.values import Delivery, Intent, Pause, Result
+
+_COLUMNS = "id, message, kind, account, target, state, attempts, spent, solo, position, expires_at, retry_at"
+_OPEN = "state IN ('queued', 'sending', 'unknown')"
+
+# The next pair of account and target that has anything open: one step of a
+# loose index scan, so that the cost follows the pairs and not the backlog.
+_NEXT_PAIR = f"""
+SELECT account, target FROM deliveries
+WHERE {_OPEN} AND (account, target) > (?, ?) ORDER BY account, target LIMIT 1
+"""
+_FIRST_IN_LINE = f"""
+SELECT {_COLUMNS} FROM deliveries
+WHERE {_OPEN} AND account = ? AND target = ? AND due_at <= ? ORDER BY position LIMIT ?
+"""
+_INTENT = f"""
+UPDATE deliveries
+SET state = 'sending', attempts = attempts + 1, spent = spent + 1, retry_at = 0, updated_at = ?2
+WHERE id = ?1 AND state = 'queued' AND attempts = ?3 AND expires_at > ?2 RETURNING {_COLUMNS}
+"""
+_PAYLOAD = """
+SELECT coalesce(deliveries.body, messages.raw)
+FROM deliveries JOIN messages ON messages.id = deliveries.message WHERE deliveries.id = ?
+"""
+
+
+def begin(connection: apsw.Connection, resolve_within: int, now: int) -> int:
+    """Become the one sender: every earlier one's next intent is refused. Returns the epoch.
+
+    What an earlier sender had on its way is unknown now, whatever it was.
+    """
+    connection.execute(
+        """
+        UPDATE attempts SET ended_at = ?, outcome = 'unknown', error = 'the sender stopped before the answer'
+        WHERE ended_at IS NULL AND delivery IN (SELECT id FROM deliveries WHERE state = 'sending')
+        """,
+        (now,),
+    )
+    connection.execute(
+        """
+        UPDATE deliveries SET state = 'unknown', settle_at = ?, updated_at = ?,
+               error = 'the sender stopped before the answer' WHERE state = 'sending'
+        """,
+        (now + resolve_within, now),
+    )
+    epoch = _epoch(connection) + 1
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('sender_epoch', ?)", (str(epoch),))
+    return epoch
+
+
+def due(connection: apsw.Connection, depth: int, now: int) -> list[list[Delivery]]:
+    """For each pair of account and target, what may go out next: up to `depth` deliveries, in line.
+
+    A pair whose first in line is on its way, unknown or waits for its next attempt has nothing due.
+    """
+    lines = (_line(connection, account, target, depth, now) for account, target in _pairs(connection))
+    return [line for line in lines if line]
+
+
+def _pairs(connection: apsw.Connection) -> Iterator[tuple[str, str]]:
+    pair = ask.first(connection, _NEXT_PAIR, ("", ""))
+    while pair is not None:
+        yield pair
+        pair = ask.first(connection, _NEXT_PAIR, pair)
+
+
+def _line(connection: apsw.Connection, account: str, target: str, depth: int, now: int) -> list[Delivery]:
+    ready: list[Delivery] = []
+    for row in ask.every(connection, _FIRST_IN_LINE, (account, target, now, depth)):
+        delivery, retry_at = _delivery(row), row[-1]
+        if delivery.state != DeliveryState.QUEUED or retry_at > now:
+            break
+        ready.append(delivery)
+    return ready
+
+
+def _delivery(row: Sequence[Any]) -> Delivery:
+    number, message, kind, account, target, state, attempts, spent, solo, position, expires_at, _ = row
+    return Delivery(
+        id=number,
+        message=message,
+        kind=DeliveryKind(kind),
+        account=account,
+        target=target,
+        state=DeliveryState(state),
+        attempts=attempts,
+        spent=spent,
+        solo=bool(solo),
+        position=position,
+        expires_at=expires_at,
+    )
+
+
+def record_intent(
+    connection: apsw.Connection, deliveries: Sequence[Delivery], epoch: int, now: int
+) -> list[Intent]:
+    """Put the next attempt of each delivery on record; those that moved on meanwhile are left out.
+
+    Raises `StorageError` when another sender has taken over.
+    """
+    if _epoch(connection) != epoch:
+        raise StorageError("another sender has taken over this database")
+    intents = (_intend(connection, each, now) for each in deliveries)
+    return [intent for intent in intents if intent is not None]
+
+
+def _intend(connection: apsw.Connection, delivery: Delivery, now: int) -> Intent | None:
+    row = ask.first(connection, _INTENT, (delivery.id, now, delivery.attempts))
+    if row is None:
+        return None
+    taken = _delivery(row)
+    connection.execute(
+        "INSERT INTO attempts (delivery, number, account, started_at) VALUES (?, ?, ?, ?)",
+        (taken.id, taken.attempts, taken.account, now),
+    )
+    return Intent(taken, taken.attempts, ask.value(connection, _PAYLOAD, (taken.id,)))
+
+
+def record_results(connection: apsw.Connection, results: Sequence[Result], now: int) -> None:
+    """Write how attempts ended; a delivery that an echo or a failure event moved meanwhile stays there."""
+    for result in results:
+        connection.execute(
+            """
+            UPDATE attempts SET ended_at = ?, outcome = ?, error = ?, api_send_svrid = ?
+            WHERE delivery = ? AND number = ? AND ended_at IS NULL
+            """,
+            (now, result.outcome, result.error, result.api_send_svrid, result.delivery, result.number),
+        )
+        answered = result.outcome in (AttemptOutcome.TAKEN, AttemptOutcome.REFUSED)
+        settled = result.state in (DeliveryState.ACCEPTED, DeliveryState.FAILED)
+        evidence = Evidence.ANSWER if answered and settled else None
+        connection.execute(
+            """
+            UPDATE deliveries
+            SET state = ?1, error = ?2, evidence = ?3, settle_at = ?4, retry_at = ?5, updated_at = ?6,
+                solo = max(solo, ?7), doubtful = ?8, spent = spent - ?9
+            WHERE id = ?10 AND attempts = ?11 AND state = 'sending'
+            """,
+            (
+                *(result.state, result.error, evidence, result.settle_at, result.retry_at, now),
+                *(result.solo, result.doubtful, 0 if result.spend else 1, result.delivery, result.number),
+            ),
+        )
+
+
+def settle_due(connection: apsw.Connection, now: int) -> int:
+    """Take the steps that time alone decides: delivered, held, failed, expired. Returns how many."""
+    steps = (
+        """
+        UPDATE deliveries
+        SET state = 'delivered', evidence = CASE evidence WHEN 'answer' THEN 'silence' ELSE evidence END,
+            error = NULL, settle_at = NULL, updated_at = ?1
+        WHERE state = 'accepted' AND settle_at <= ?1
+        """,
+        """
+        UPDATE deliveries SET state = CASE doubtful WHEN 1 THEN 'failed' ELSE 'held' END,
+               error = coalesce(error, 'no answer') || '; no echo came', settle_at = NULL, updated_at = ?1
+        WHERE state = 'unknown' AND settle_at <= ?1
+        """,
+        """
+        UPDATE deliveries SET state = 'expired', updated_at = ?1,
+               error = coalesce(error || '; ', '') || 'expire_after passed'
+        WHERE state = 'queued' AND expires_at <= ?1
+        """,
+    )
+    before = connection.total_changes()
+    for step in steps:
+        connection.execute(step, (now,))
+    return connection.total_changes() - before
+
+
+def recent_starts(connection: apsw.Connection, since: int) -> list[tuple[str, int]]:
+    """Account and time of every attempt begun since then, oldest first: what the pace has used up."""
+    return ask.every(
+        connection,
+        "SELECT account, started_at FROM attempts WHERE started_at >= ? ORDER BY started_at",
+        (since,),
+    )
+
+
+def pauses(connection: apsw.Connection) -> list[Pause]:
+    """What holds accounts up, past ones included: their step says how long the next one is."""
+    return [Pause(*row) for row in ask.every(connection, "SELECT account, until, step, reason FROM pauses")]
+
+
+def set_pause(connection: apsw.Connection, pause: Pause) -> None:
+    """Hold an account up, across restarts; step 0 lets it go."""
+    if pause.step:
+        connection.execute(
+            "INSERT OR REPLACE INTO pauses VALUES (?, ?, ?, ?)",
+            (pause.account, pause.until, pause.step, pause.reason),
+        )
+    else:
+        connection.execute("DELETE FROM pauses WHERE account = ?", (pause.account,))
+
+
+def _epoch(connection: apsw.Connection) -> int:
+    return int(ask.value(connection, "SELECT value FROM meta WHERE key = 'sender_epoch'") or 0)

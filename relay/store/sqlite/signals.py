@@ -1,0 +1,117 @@
+"""What came back: own messages and failure events, the deliveries they may be about, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from relay.store.sqlite import ask
+from relay.store.sqlite.ingest import count
+from relay.store.states import DeliveryState, Evidence
+from relay.store.values import Signal, Tracked, Verdict
+
+_MESSAGES = """
+SELECT id, 0, account, chat, type, api_send_id, api_send_svrid, svrid, raw, received_at
+FROM messages WHERE signal = 1 AND id > ? ORDER BY id LIMIT ?
+"""
+_EVENTS = """
+SELECT id, 1, account, '', kind, api_send_id, api_send_svrid, '', raw, received_at
+FROM events WHERE signal = 1 AND id > ? ORDER BY id LIMIT ?
+"""
+_BY_ID = """
+SELECT d.id, d.state, d.attempts, d.evidence, d.spoken,
+       (SELECT max(echo) FROM attempts WHERE delivery = d.id), a.number
+FROM deliveries d JOIN attempts a ON a.delivery = d.id WHERE d.id = ? AND a.number = ? AND d.account = ?
+"""
+_BY_SVRID = """
+SELECT d.id, d.state, d.attempts, d.evidence, d.spoken,
+       (SELECT max(echo) FROM attempts WHERE delivery = d.id), a.number
+FROM attempts a JOIN deliveries d ON d.id = a.delivery WHERE a.api_send_svrid = ? AND d.account = ?
+"""
+_FORWARDS = """
+SELECT d.id, d.state, d.attempts, d.evidence, d.spoken, a.echo, a.number, m.raw
+FROM deliveries d JOIN attempts a ON a.delivery = d.id AND a.number = d.attempts
+JOIN messages m ON m.id = d.message
+WHERE d.target = ? AND d.account = ? AND d.kind = 'forward' AND m.type = ? AND a.echo IS NULL
+  AND a.started_at BETWEEN ? AND ? AND d.state IN ('sending', 'unknown', 'accepted', 'delivered', 'held')
+ORDER BY d.id DESC LIMIT 50
+"""
+
+
+def signals(connection: apsw.Connection, after: tuple[int, int], limit: int) -> list[Signal]:
+    """Own messages and failure events nobody has looked at, beyond those two ids, oldest first."""
+    rows = ask.every(connection, _MESSAGES, (after[0], limit))
+    rows += ask.every(connection, _EVENTS, (after[1], limit))
+    return [Signal(row[0], bool(row[1]), *row[2:]) for row in rows]
+
+
+def by_api_send_id(connection: apsw.Connection, delivery: int, number: int, account: str) -> Tracked | None:
+    """The delivery and attempt that an api_send_id names."""
+    row = ask.first(connection, _BY_ID, (delivery, number, account))
+    return None if row is None else _tracked(row)
+
+
+def by_api_send_svrid(connection: apsw.Connection, api_send_svrid: str, account: str) -> Tracked | None:
+    """The delivery and attempt whose answer named that api_send_svrid."""
+    rows = ask.every(connection, _BY_SVRID, (api_send_svrid, account))
+    return _tracked(rows[0]) if len(rows) == 1 else None
+
+
+def forwards_without_echo(connection: apsw.Connection, signal: Signal, window: int) -> list[Tracked]:
+    """Forwards of that account to that chat that may still come back; `window` in milliseconds."""
+    until = signal.received_at + 1000  # clocks of two machines may differ a little
+    rows = ask.every(
+        connection, _FORWARDS, (signal.chat, signal.account, signal.type, signal.received_at - window, until)
+    )
+    return [_tracked(row) for row in rows]
+
+
+def _tracked(row: Sequence[Any]) -> Tracked:
+    number, state, attempts, evidence, spoken, echo, attempt, *entry = row
+    found = None if evidence is None else Evidence(evidence)
+    return Tracked(number, DeliveryState(state), attempts, found, bool(spoken), echo, attempt, *entry)
+
+
+def settle(connection: apsw.Connection, verdicts: Sequence[Verdict], confirm_after: int, now: int) -> None:
+    """Apply what signals say, each only if its delivery still stands where it was judged."""
+    for verdict in verdicts:
+        if verdict.state is not None and not _move(connection, verdict, now + confirm_after, now):
+            continue  # it moved meanwhile: the signal stays, and is judged anew
+        if verdict.about is not None and not verdict.signal.failure:
+            connection.execute(
+                "UPDATE attempts SET echo = ? WHERE delivery = ? AND number = ? AND echo IS NULL",
+                (verdict.signal.id, verdict.about.id, verdict.about.number),
+            )
+        if verdict.counter:
+            count(connection, verdict.counter)
+        table = "events" if verdict.signal.failure else "messages"
+        connection.execute(f"UPDATE {table} SET signal = 0 WHERE id = ?", (verdict.signal.id,))
+
+
+def _move(connection: apsw.Connection, verdict: Verdict, settle_at: int, now: int) -> bool:
+    """Take the step, or confirm the state; an accepted delivery keeps the time when silence confirms it."""
+    assert verdict.about is not None  # noqa: S101 - a step is a delivery's
+    accepted = verdict.state == DeliveryState.ACCEPTED
+    connection.execute(
+        """
+        UPDATE deliveries SET state = ?1, evidence = coalesce(?2, evidence), error = ?3, updated_at = ?4,
+               spoken = max(spoken, ?5),
+               settle_at = CASE WHEN NOT ?6 THEN NULL WHEN state = 'accepted' THEN settle_at ELSE ?7 END
+        WHERE id = ?8 AND state = ?9 AND attempts = ?10
+        """,
+        (
+            *(
+                verdict.state,
+                verdict.evidence,
+                verdict.error,
+                now,
+                verdict.signal.failure,
+                accepted,
+                settle_at,
+            ),
+            *(verdict.about.id, verdict.about.state, verdict.about.attempts),
+        ),
+    )
+    return bool(connection.changes())

@@ -1,0 +1,188 @@
+"""The values that go into the store and come out of it; times are milliseconds since 1970."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from relay.store.states import AttemptOutcome, DeliveryKind, DeliveryState, Evidence, MessageState
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """A new message that the guard let through: it waits for its turn in its conversation."""
+
+    id: int
+    account: str
+    chat: str
+    chat_type: str
+    source: int
+    received_at: int
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Where a waiting room message stands: who acts in its room, and whether that account heard it too."""
+
+    acting: str
+    heard_by_acting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A received message as it was kept."""
+
+    id: int
+    account: str
+    svrid: str
+    chat: str
+    chat_type: str
+    sender: str
+    type: str
+    time: int
+    raw: bytes
+    received_at: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLine:
+    """What one rule of one plugin decided about a message, and why."""
+
+    plugin: str
+    rule: str
+    decision: str
+    reason: str
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A decision about one target, ready for the outbox."""
+
+    plugin: str
+    rule: str
+    ordinal: int
+    kind: DeliveryKind
+    account: str
+    target: str
+    body: bytes | None
+    delay: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """All that came of one message; stored in one transaction."""
+
+    message: int
+    state: MessageState
+    reason: str | None = None
+    trace: tuple[TraceLine, ...] = ()
+    deliveries: tuple[NewDelivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one target, as the sender needs it."""
+
+    id: int
+    message: int
+    kind: DeliveryKind
+    account: str
+    target: str
+    state: DeliveryState
+    attempts: int
+    spent: int
+    solo: bool
+    position: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A delivery whose next attempt is on record: number, and what to put in the request."""
+
+    delivery: Delivery
+    number: int
+    payload: bytes  #: forward: the received entry; send: the message
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How an attempt ended, and the step that its delivery takes by it."""
+
+    delivery: int
+    number: int
+    outcome: AttemptOutcome
+    state: DeliveryState
+    error: str | None = None
+    api_send_svrid: str | None = None
+    spend: bool = True  #: whether the attempt counts against max_attempts
+    retry_at: int = 0
+    solo: bool = False
+    settle_at: int | None = None
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something received that may settle a delivery: an own message or a failure event."""
+
+    id: int
+    failure: bool
+    account: str
+    chat: str
+    type: str
+    api_send_id: str
+    api_send_svrid: str
+    svrid: str
+    raw: bytes
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A delivery as the judgement of a signal needs to see it."""
+
+    id: int
+    state: DeliveryState
+    attempts: int
+    evidence: Evidence | None
+    spoken: bool
+    echo: int | None  #: the message in which an attempt of it came back already
+    number: int  #: of the attempt in question, which need not be the last
+    entry: bytes = b""  #: a forward's received entry
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a signal means: the delivery it is about, and the step that follows, if any."""
+
+    signal: Signal
+    about: Tracked | None = None
+    state: DeliveryState | None = None
+    evidence: Evidence | None = None
+    error: str | None = None
+    counter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why an account (or, as account "", the whole platform) sends nothing until a time."""
+
+    account: str
+    until: int
+    step: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One running role, as it last reported itself."""
+
+    role: str
+    pid: int
+    since: int
+    beat: int
+    note: Mapping[str, object] = field(default_factory=dict)
