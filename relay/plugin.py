@@ -1,0 +1,97 @@
+"""The door through which every plugin comes, the shipped ones included."""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+from pydantic import BaseModel
+
+from relay.errors import PluginError
+from relay.message import Message
+from relay.trace import Trace
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A plugin's function for messages, and what it wants to see."""
+
+    name: str
+    function: Callable[..., Any]
+    types: frozenset[str]
+    is_async: bool
+
+    def refuses(self, message: Message) -> str | None:
+        """Why this handler does not want the message, or None."""
+        if self.types and message.type not in self.types:
+            return f"type {message.type} is not among {', '.join(sorted(self.types))}"
+        return None
+
+
+class NoSettings(BaseModel):
+    """The settings of a plugin that has none."""
+
+
+class Plugin:
+    """What a plugin file defines as `plugin`: its name, its settings, its handlers.
+
+    `settings` is a pydantic model; the table [plugins.NAME] of bot.toml is read into it at load.
+    """
+
+    def __init__(self, name: str, *, settings: type[BaseModel] = NoSettings) -> None:
+        self.name = name
+        self.settings = settings
+        self.handlers: list[Handler] = []
+
+    def on_message(self, *, types: Iterable[str] = ()) -> Callable[[F], F]:
+        """Call the decorated function as `handler(message, ctx)` for messages of these types, or all.
+
+        It may be `async`, or plain and then runs in a thread; it returns None, a decision or a list of them.
+        Raises `PluginError` when its arguments are not two.
+        """
+
+        def register(function: F) -> F:
+            wanted = frozenset((types,) if isinstance(types, str) else types)
+            name = getattr(function, "__name__", repr(function))
+            _check_arguments(function, name)
+            self.handlers.append(Handler(name, function, wanted, inspect.iscoroutinefunction(function)))
+            return function
+
+        return register
+
+
+def _check_arguments(function: Callable[..., Any], name: str) -> None:
+    code = inspect.unwrap(function).__code__ if hasattr(inspect.unwrap(function), "__code__") else None
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError as exc:
+        raise PluginError(
+            f"{name}{inspect.signature(function)} must take (message, ctx): {exc}",
+            code.co_filename if code else None,
+            code.co_firstlineno if code else None,
+        ) from exc
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a handler gets beside the message.
+
+    `now` is the time in the bot's time zone; `dry_run` is true in a rehearsal, where nothing is sent.
+    """
+
+    settings: Any
+    log: structlog.typing.FilteringBoundLogger
+    now: dt.datetime
+    plugin: str
+    trace: Trace
+    dry_run: bool = False
+
+    def note(self, rule: str, reason: str) -> None:
+        """Tell `relay explain` why a rule of this plugin did not match."""
+        self.trace.note(self.plugin, rule, "no", reason)

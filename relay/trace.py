@@ -1,0 +1,34 @@
+"""Why a message did what it did: one line for every rule that had a say."""
+
+from __future__ import annotations
+
+import time
+
+from relay.store.values import TraceLine
+
+REASON_LENGTH = 300
+
+
+class Trace:
+    """Collects lines while the plugins run; `ms` is the time since the line before."""
+
+    def __init__(self) -> None:
+        self._lines: list[TraceLine] = []
+        self._since = time.perf_counter()
+
+    @property
+    def lines(self) -> tuple[TraceLine, ...]:
+        """What was noted so far, in order."""
+        return tuple(self._lines)
+
+    def note(self, plugin: str, rule: str, decision: str, reason: str = "") -> None:
+        """Say what a rule decided, or with decision "no" which condition failed."""
+        now = time.perf_counter()
+        ms = round((now - self._since) * 1000, 3)
+        self._since = now
+        self._lines.append(TraceLine(plugin, rule, decision, reason[:REASON_LENGTH], ms))
+
+    def add(self, other: Trace) -> None:
+        """Append what was noted in another trace."""
+        self._lines.extend(other.lines)
+        self._since = time.perf_counter()
