@@ -1,0 +1,119 @@
+"""One lane per account: how fast it may send, and what holds it up."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from relay.store.values import Pause
+
+WINDOW = 60_000  # ms: the platform counts per minute
+PAUSE_STEPS = (5_000, 15_000, 30_000, 60_000)  # ms: a throttled account waits longer each time
+HALT_STEP = 30_000  # ms between looks whether the platform takes us again
+EVERYBODY = ""  # the account of a pause that holds up all
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast one account may send: messages a minute, and milliseconds between two requests."""
+
+    per_minute: int
+    min_interval: int
+    jitter: float
+
+
+class Lane:
+    """What one account has used up of its pace."""
+
+    def __init__(self, pace: Pace, chance: Callable[[], float]) -> None:
+        self._pace = pace
+        self._chance = chance
+        self._starts: deque[int] = deque()
+        self._next_at = 0
+
+    def room(self, now: int) -> int:
+        """How many messages may go out now."""
+        if now < self._next_at:
+            return 0
+        while self._starts and self._starts[0] <= now - WINDOW:
+            self._starts.popleft()
+        return self._pace.per_minute - len(self._starts)
+
+    def use(self, messages: int, now: int) -> None:
+        """Take note of a request with so many messages."""
+        self._starts.extend([now] * messages)
+        wait: float = self._pace.min_interval
+        if self._pace.jitter:
+            # Without a min_interval there is still a wait to vary: the pace's own.
+            wait = (wait or WINDOW // self._pace.per_minute) * (1 + self._pace.jitter * self._chance())
+        self._next_at = now + round(wait)
+
+    def remember(self, start: int) -> None:
+        """Count a message that an earlier process sent."""
+        self._starts.append(start)
+        self._next_at = max(self._next_at, start + self._pace.min_interval)
+
+
+class Lanes:
+    """Every account's lane, and every pause."""
+
+    def __init__(self, pace: Pace, *, chance: Callable[[], float] = random.random) -> None:
+        self._pace = pace
+        self._chance = chance
+        self._lanes: dict[str, Lane] = {}
+        self._pauses: dict[str, Pause] = {}
+
+    def restore(self, starts: Iterable[tuple[str, int]], pauses: Iterable[Pause]) -> None:
+        """Go on where an earlier process was: a restart is no way around the pace."""
+        for account, start in starts:
+            self._lane(account).remember(start)
+        self._pauses = {pause.account: pause for pause in pauses}
+
+    @property
+    def spaced(self) -> bool:
+        """Whether an account's requests keep a distance, so that only one may begin at a time."""
+        return bool(self._pace.min_interval or self._pace.jitter)
+
+    def room(self, account: str, now: int) -> int:
+        """How many messages the account may send now."""
+        if any(pause.until > now for pause in self._held_by(account)):
+            return 0
+        return self._lane(account).room(now)
+
+    def use(self, account: str, messages: int, now: int) -> None:
+        """Take note of a request with so many messages."""
+        self._lane(account).use(messages, now)
+
+    def throttled(self, account: str, reason: str, now: int) -> Pause:
+        """The pause that a refusal for the rate asks for; each in a row is longer."""
+        earlier = self._pauses.get(account)
+        if earlier is not None and earlier.until > now:
+            return earlier  # requests that were under way together are one refusal
+        step = earlier.step + 1 if earlier else 1
+        until = now + PAUSE_STEPS[min(step, len(PAUSE_STEPS)) - 1]
+        return self._pause(Pause(account, until, step, reason))
+
+    def halted(self, reason: str, now: int) -> Pause:
+        """The pause for all that a refusal of who we are asks for."""
+        return self._pause(Pause(EVERYBODY, now + HALT_STEP, 1, reason))
+
+    def succeeded(self, account: str) -> list[Pause]:
+        """The pauses that an accepted request ends."""
+        over = [self._pauses.pop(pause.account) for pause in self._held_by(account)]
+        return [Pause(pause.account, 0, 0, "") for pause in over]
+
+    def _held_by(self, account: str) -> list[Pause]:
+        found = (self._pauses.get(account), self._pauses.get(EVERYBODY))
+        return [pause for pause in found if pause is not None]
+
+    def _pause(self, pause: Pause) -> Pause:
+        self._pauses[pause.account] = pause
+        return pause
+
+    def _lane(self, account: str) -> Lane:
+        lane = self._lanes.get(account)
+        if lane is None:
+            lane = self._lanes[account] = Lane(self._pace, self._chance)
+        return lane

@@ -1,0 +1,227 @@
+"""Send what is due, and learn what became of it. No plugin code runs here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby, takewhile
+
+import structlog
+
+from relay import outcomes
+from relay.attempts import CONFIGURATION_CODES, NoAnswer, Policy, classify, results
+from relay.client import Client
+from relay.clock import Clock
+from relay.directory import Directory
+from relay.lanes import WINDOW, Lanes
+from relay.store.protocol import Store
+from relay.store.states import AttemptOutcome, DeliveryKind
+from relay.store.values import Delivery, Intent, Signal, Tracked, Verdict
+from relay.store.watch import Watch
+from relay.tasks import Tasks
+from relay.wire.answers import Answer
+from relay.wire.requests import OutgoingMessage, forward_body, send_body
+
+log = structlog.get_logger("relay.sender")
+
+IDLE = 0.25  # seconds after which a quiet sender looks again: delays and deadlines wake nobody
+MOST_REQUESTS = 64  # on their way at the same time
+SIGNALS_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SenderSettings:
+    """What the sender needs of the configuration; times in milliseconds."""
+
+    policy: Policy
+    forward_batch: int
+    send_batch: int
+
+
+class Sender:
+    """One per store. `step` does what can be done now; `run` does so for ever."""
+
+    def __init__(
+        self, store: Store, client: Client, lanes: Lanes, clock: Clock, settings: SenderSettings
+    ) -> None:
+        self._store = store
+        self._client = client
+        self._lanes = lanes
+        self._clock = clock
+        self._settings = settings
+        self._directory = Directory(client, store, clock)
+        self._watch = Watch(store, clock)
+        self._requests = Tasks()
+        self._errands = Tasks()
+        self._epoch = 0
+        self._origin = ""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send until told to stop, then wait for the answers that are due."""
+        while not stop.is_set():
+            if not await self.step():
+                await self._watch.wait(IDLE)
+        await self._requests.wait()
+        await self._errands.cancel()
+
+    async def drain(self) -> None:
+        """Send and settle everything that can be by now."""
+        while await self.step() or self._requests or self._errands:
+            await self._requests.wait()
+            await self._errands.wait()
+
+    async def step(self) -> bool:
+        """Settle what came back, then start what is due; true when there may be more to do at once."""
+        self._requests.check()
+        self._errands.check()
+        if not self._epoch:
+            await self._begin()
+        if self._directory.due() and not self._errands:
+            self._errands.start(self._directory.refresh())
+        await self._settle_signals()
+        await self._store.settle_due()
+        return await self._start_due()
+
+    async def _begin(self) -> None:
+        now = self._clock.now()
+        self._origin = await self._store.meta("origin") or ""
+        self._lanes.restore(await self._store.recent_starts(now - WINDOW), await self._store.pauses())
+        self._epoch = await self._store.begin_sending(self._settings.policy.resolve_within)
+
+    # -- what came back --------------------------------------------------------
+
+    async def _settle_signals(self) -> None:
+        after = (0, 0)
+        while signals := await self._store.signals(after, SIGNALS_AT_ONCE):
+            verdicts = [verdict for each in signals if (verdict := await self._judge(each)) is not None]
+            await self._store.settle(verdicts, self._settings.policy.confirm_after)
+            after = (
+                max([each.id for each in signals if not each.failure], default=after[0]),
+                max([each.id for each in signals if each.failure], default=after[1]),
+            )
+
+    async def _judge(self, signal: Signal) -> Verdict | None:
+        tracked = await self._tracked(signal)
+        if tracked is None:
+            return outcomes.unmatched(signal, self._clock.now())
+        if signal.failure:
+            return outcomes.judge_failure(signal, tracked)
+        return outcomes.judge_echo(signal, tracked)
+
+    async def _tracked(self, signal: Signal) -> Tracked | None:
+        """The delivery that a signal is about, by the best evidence that it carries."""
+        if (named := outcomes.read_api_send_id(signal.api_send_id, self._origin)) is not None:
+            return await self._store.by_api_send_id(*named, signal.account)
+        if signal.api_send_svrid:
+            return await self._store.by_api_send_svrid(signal.api_send_svrid, signal.account)
+        if signal.failure:
+            return None
+        candidates = await self._store.forwards_without_echo(signal, outcomes.FORWARD_WINDOW)
+        return outcomes.fitting_forward(signal, candidates)
+
+    # -- what goes out ---------------------------------------------------------
+
+    async def _start_due(self) -> bool:
+        room = MOST_REQUESTS - len(self._requests)
+        if room <= 0:
+            return False
+        lines = await self._store.due(self._settings.send_batch)
+        requests = self._within_pace(self._batches(lines))[:room]
+        chosen = [delivery for request in requests for delivery in request]
+        if not chosen:
+            return False
+        intents = {each.delivery.id: each for each in await self._store.record_intent(chosen, self._epoch)}
+        for request in requests:
+            begun = [intents[delivery.id] for delivery in request if delivery.id in intents]
+            if begun:
+                self._lanes.use(begun[0].delivery.account, len(begun), self._clock.now())
+                self._requests.start(self._request(begun))
+        return True
+
+    def _batches(self, lines: Sequence[list[Delivery]]) -> list[list[Delivery]]:
+        """One list per request, in line: a message to several targets, or messages to one."""
+        sends = [list(takewhile(_is_send, line)) for line in lines if _is_send(line[0])]
+        heads = [line[0] for line in lines if not _is_send(line[0])]
+        solo = [[head] for head in heads if head.solo]
+        together = sorted((head for head in heads if not head.solo), key=_message)
+        forwards = [list(group) for _, group in groupby(together, key=_message)]
+        size = self._settings.forward_batch
+        chunks = [group[at : at + size] for group in forwards for at in range(0, len(group), size)]
+        return sorted(sends + solo + chunks, key=lambda request: request[0].position)
+
+    def _within_pace(self, requests: list[list[Delivery]]) -> list[list[Delivery]]:
+        """What the accounts may send now; a forward that is too much for one minute is split."""
+        now = self._clock.now()
+        room: dict[str, int] = {}
+        allowed = []
+        for request in requests:
+            account = request[0].account
+            left = room.setdefault(account, self._lanes.room(account, now))
+            if left > 0:
+                allowed.append(request[:left])
+                room[account] = 0 if self._lanes.spaced else left - len(request[:left])
+        return allowed
+
+    async def _request(self, intents: list[Intent]) -> None:
+        """One request: the intent is on record, now the bytes may go."""
+        answer = await self._exchange(intents)
+        now = self._clock.now()
+        ended = results(intents, answer, self._settings.policy, now)
+        await self._store.record_results(ended)
+        await self._mind_lane(intents[0].delivery.account, answer, now)
+        self._watch.nudge()
+
+    async def _exchange(self, intents: list[Intent]) -> Answer | NoAnswer:
+        first = intents[0].delivery
+        path = "/wechat/sendMessage" if _is_send(first) else "/wechat/forwardMsg"
+        try:
+            return await self._client.post(path, lambda token: self._body(intents, token))
+        except ValueError as exc:  # the entry or message is no JSON object, so no request was made of it
+            log.error("request_not_composed", delivery=first.id, error=type(exc).__name__)
+            return Answer(status=0, errcode=406, message="the message cannot be put into a request")
+
+    def _body(self, intents: list[Intent], token: str) -> bytes:
+        first = intents[0].delivery
+        if first.kind is DeliveryKind.FORWARD:
+            return forward_body(
+                app_id=self._client.app_id,
+                token=token,
+                account=first.account,
+                targets=[each.delivery.target for each in intents],
+                entry=intents[0].payload,
+            )
+        ids = [outcomes.api_send_id(self._origin, each.delivery.id, each.number) for each in intents]
+        return send_body(
+            app_id=self._client.app_id,
+            token=token,
+            account=first.account,
+            target=first.target,
+            messages=[
+                OutgoingMessage(each.payload, own_id) for each, own_id in zip(intents, ids, strict=True)
+            ],
+        )
+
+    async def _mind_lane(self, account: str, answer: Answer | NoAnswer, now: int) -> None:
+        """Let a refusal hold up the account, or everybody, and an accepted request end that."""
+        ending = classify(answer)
+        if ending.outcome is AttemptOutcome.TAKEN:
+            pauses = self._lanes.succeeded(account)
+        elif ending.outcome is AttemptOutcome.THROTTLED:
+            pauses = [self._lanes.throttled(account, ending.error or "", now)]
+        elif ending.outcome is AttemptOutcome.NOT_EXECUTED:
+            pauses = [self._lanes.halted(ending.error or "", now)]
+            told = "configuration" if ending.code in CONFIGURATION_CODES else "token"
+            log.error("sending_stopped", error=ending.error, cause=told)
+        else:
+            return
+        for pause in pauses:
+            await self._store.set_pause(pause)
+
+
+def _is_send(delivery: Delivery) -> bool:
+    return delivery.kind is DeliveryKind.SEND
+
+
+def _message(delivery: Delivery) -> tuple[str, int]:
+    return delivery.account, delivery.message
