@@ -1,0 +1,188 @@
+"""The whole bot on the simulator, in one process and without a network."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from relay.attempts import NoAnswer
+from relay.client import Transport
+from relay.clock import Clock
+from relay.config import load
+from relay.errors import ConfigurationError, PluginError
+from relay.receiver import create_app
+from relay.roles import (
+    build_receiver,
+    build_router,
+    build_sender,
+    load_plugins,
+    open_store,
+    receiver_settings,
+)
+from relay.simulator.app import Simulator, create_simulator
+from relay.simulator.clockwork import ManualClock
+from relay.simulator.settings import SimulatorSettings
+from relay.store.sqlite import SqliteStore
+from relay.wire.answers import Answer, read_answer
+
+SECRETS = {
+    "RELAY_APP_SECRET": "sim-secret",
+    "RELAY_AES_KEY": "0123456789abcdefghijklmnopqrstuv",
+    "RELAY_CALLBACK_SECRET": "a-path-nobody-guesses",
+    "RELAY_CONSOLE_PASSWORD": "a-console-password",
+}
+BASE = """
+[platform]
+app_id = "sim-app"
+app_secret = "${RELAY_APP_SECRET}"
+encoding_aes_key = "${RELAY_AES_KEY}"
+%s
+[server]
+callback_path = "/callback/${RELAY_CALLBACK_SECRET}"
+[console]
+password = "${RELAY_CONSOLE_PASSWORD}"
+"""
+
+
+async def asgi_call(
+    app: Any,  # noqa: ANN401, RUF100 - any ASGI app
+    method: str,
+    path: str,
+    *,
+    body: bytes = b"",
+    query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    client: tuple[str, int] = ("127.0.0.1", 50000),
+) -> tuple[int, bytes]:
+    """One request to an ASGI app, without a socket: status and body."""
+    parts: list[bytes] = []
+    status = 0
+    told = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        return told.pop() if told else {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        nonlocal status
+        status = message.get("status", status)
+        parts.append(message.get("body", b""))
+
+    named = {"host": "127.0.0.1", "content-length": str(len(body)), **(headers or {})}
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": urlencode(query or {}).encode(),
+        "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in named.items()],
+        "client": client,
+        "server": ("127.0.0.1", 80),
+    }
+    await app(scope, receive, send)
+    return status, b"".join(parts)
+
+
+class AsgiTransport:
+    """Reaches the platform's ASGI app in this process, through the client's own reading of answers."""
+
+    def __init__(self, app: Any) -> None:  # noqa: ANN401, RUF100 - any ASGI app
+        self._app = app
+
+    async def request(
+        self, method: str, path: str, *, body: bytes = b"", query: Mapping[str, str] | None = None
+    ) -> Answer | NoAnswer:
+        """One request, answered at once."""
+        return read_answer(*await asgi_call(self._app, method, path, body=body, query=query))
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+class Bot:
+    """A bot with this bot.toml, a simulator for its platform, and time under control.
+
+    `toml` holds what differs from the defaults: [chats], rules, routes, [delivery]…; `accounts` are
+    configured as ours, so that routing starts at once. Raises `ConfigurationError` or `PluginError`.
+    """
+
+    def __init__(
+        self,
+        toml: str = "",
+        *,
+        accounts: tuple[str, ...] = (),
+        folder: Path | None = None,
+        simulator: Simulator | None = None,
+        transport: Transport | None = None,
+        clock: ManualClock | None = None,
+    ) -> None:
+        self.clock = clock or ManualClock()
+        self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="relay-")
+        self.folder = folder or Path(self._temporary.name if self._temporary else ".")
+        self.simulator = simulator or create_simulator(clock=self.clock, push=self.push)
+        self._transport = transport or AsgiTransport(self.simulator.app)
+        self._write_config(toml, accounts)
+        self.config = load(self.folder / "bot.toml", SECRETS)
+        self._start(self.clock)
+
+    def _write_config(self, toml: str, accounts: tuple[str, ...]) -> None:
+        listed = ", ".join(f'"{account}"' for account in accounts)
+        text = (BASE % (f"accounts = [{listed}]" if accounts else "")) + toml
+        (self.folder / "bot.toml").write_text(text, "utf-8")
+
+    def _start(self, clock: Clock) -> None:
+        loading = load_plugins(self.config)
+        if loading.problems:
+            raise ConfigurationError(tuple(loading.problems))
+        if loading.failed:
+            raise PluginError(str(loading.failed[0][1]))
+        self.store: SqliteStore = open_store(self.config, clock)
+        self.receiver = build_receiver(self.config, self.store)
+        self.door = create_app(self.receiver, receiver_settings(self.config))
+        self.router = build_router(self.config, self.store, clock, loading.loaded)
+        self.sender = build_sender(self.config, self.store, clock, self._transport)
+
+    async def push(self, body: bytes) -> int:
+        """Deliver a callback to the public door, as the simulator does."""
+        path = self.config.server.callback_path.get_secret_value()
+        return (await asgi_call(self.door, "POST", path, body=body))[0]
+
+    async def work(self) -> None:
+        """Let everything happen that can happen without time passing."""
+        before = -1
+        while before != (before := self.store.version()):
+            await self.simulator.settle()
+            await self.router.drain()
+            await self.sender.drain()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let so much time pass, and then happen what was waiting for it."""
+        self.clock.jump(seconds)
+        await self.work()
+
+    async def restart(self) -> None:
+        """Forget everything that is not on disk, and start again."""
+        self.store.close()
+        self._start(self.clock)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of files and connections."""
+        self.store.close()
+        await self.simulator.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+
+__all__ = ["AsgiTransport", "Bot", "ManualClock", "SimulatorSettings", "asgi_call"]
