@@ -35,7 +35,7 @@ TIMES = st.sampled_from(["1700000000123", "1700000000123.0", "1.7E12", '"1700000
 
 
 @pytest.mark.parametrize("kind", TYPES)
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(content=values(odd=False), time=TIMES, more=values(odd=False))
 def test_a_forward_is_verbatim(kind: str, content: str, time: str, more: str) -> None:
     raw = entry_of(kind, content, time, more)
@@ -44,7 +44,7 @@ def test_a_forward_is_verbatim(kind: str, content: str, time: str, more: str) ->
 
 
 @pytest.mark.parametrize("kind", TYPES)
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(content=values(odd=True), more=values(odd=True))
 def test_a_forward_is_verbatim_through_the_callback(kind: str, content: str, more: str) -> None:
     raw = entry_of(kind, content, "1700000000123", more)
@@ -127,6 +127,13 @@ def test_a_send_carries_an_id_for_every_message() -> None:
             {"msg_type": "picture", "content": {"x": 1.1}, "api_send_id": "d2.3"},
         ],
     }
+
+
+def test_an_empty_message_gets_its_id_too() -> None:
+    body = send_body(
+        app_id="a", token="t", account="1", target="2", messages=[OutgoingMessage(b"{ }", "1.1")]
+    )
+    assert json.loads(body)["messages"] == [{"api_send_id": "1.1"}]
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"x"', b"", b"{"])

@@ -62,6 +62,10 @@ def test_a_picker_finds_what_members_finds(text: str) -> None:
     assert picker("a", "content", "你")(raw) == found
 
 
+def test_a_picker_knows_an_escaped_name() -> None:
+    assert picker("a")(rb'{"x":0,"\u0061":1,"b":2,"c":3}') == {"a": b"1"}
+
+
 @pytest.mark.parametrize("raw", [b'{"x":1,}', b'{"x":1', b'{"x":1 "a":2}', b"[1]", b'{"x":1,"a"}'])
 def test_a_picker_refuses_what_is_no_object(raw: bytes) -> None:
     with pytest.raises(ValueError, match="not JSON"):
