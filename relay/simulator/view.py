@@ -68,7 +68,9 @@ class View:
 
     def _last_refusal(self) -> dict[str, object] | None:
         refused = self._stage.ledger.last_refusal
-        return refused and {"path": refused.path, "errcode": refused.errcode, "message": refused.message}
+        if refused is None:
+            return None
+        return {"path": refused.path, "errcode": refused.errcode, "message": refused.message}
 
     def message(self, number: int) -> dict[str, object]:
         """Give one message as it reads on the page."""

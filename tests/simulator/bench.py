@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -100,7 +101,7 @@ class Receiver:
 
 
 class Bench:
-    """East has Ann, Ben and the bot's account; West has Ann and both accounts; everybody may talk in private."""
+    """East has Ann, Ben and the bot's account; West has Ann and both accounts."""
 
     def __init__(
         self, habits: Habits | None = None, answer: Callable[[], Awaitable[int]] | None = None
@@ -173,5 +174,5 @@ def rule(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
         asyncio.run(test(*args, **kwargs))
 
     run.__name__, run.__doc__ = test.__name__, test.__doc__
-    run.__signature__ = __import__("inspect").signature(test)  # type: ignore[attr-defined]
+    run.__signature__ = inspect.signature(test)  # type: ignore[attr-defined] # what pytest reads parameters from
     return run
