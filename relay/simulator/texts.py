@@ -146,6 +146,7 @@ _EN = {
     "revoked": "{name} took a message back",
     "was_revoked": "revoked",
     "failed": "Not sent: {reason}",
+    NOT_THERE: NOT_THERE,
     "newer": "New messages",
     "quiet": "Nothing here yet. Pick somebody and say something.",
     "empty_title": "There are no rooms yet",
