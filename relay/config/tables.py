@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 import zoneinfo
-from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, SecretStr
+from pydantic.fields import FieldInfo
 
 from relay.config.complaints import written
 from relay.config.problems import UnfitError, did_you_mean
@@ -303,9 +303,14 @@ class Setting(NamedTuple):
     sentence: str
 
 
-def settings_table() -> Iterator[Setting]:
+def settings_table() -> tuple[Setting, ...]:
     """Every key with a fixed name, in the order of the file."""
-    for table, model in TABLES.items():
-        for name, field in model.model_fields.items():
-            default = None if field.is_required() else written(field.default)
-            yield Setting(f"{table}.{name}", default, field.description or "")
+    return tuple(
+        Setting(f"{table}.{name}", _default(field), field.description or "")
+        for table, model in TABLES.items()
+        for name, field in model.model_fields.items()
+    )
+
+
+def _default(field: FieldInfo) -> str | None:
+    return None if field.is_required() else written(field.default)

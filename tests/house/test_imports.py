@@ -1,0 +1,135 @@
+"""Imports run one way: down."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import relay
+
+ROOT = Path(__file__).parents[2]
+
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("errors", "clock", "log", "tasks"),
+    ("wire",),
+    ("config",),
+    ("store",),
+    ("message", "outgoing", "decisions", "matching", "trace", "plugin", "", "loader", "pipeline"),
+    ("client", "lanes", "attempts", "outcomes", "directory"),
+    ("receiver", "router", "sender", "console"),
+    ("roles",),
+    ("supervisor", "testing"),
+    ("cli", "__main__"),
+)
+"""From the ground up; a part imports its own layer and those before it. `""` is `relay`, the public face."""
+
+ROOTS = frozenset({"cli", "supervisor"})
+"""They put the bot together, so they know everybody."""
+
+ASIDE = {
+    "simulator": frozenset({"simulator", "wire", "clock", "errors"}),
+    "shipped": frozenset({""}),
+}
+"""Parts that stand beside the layers, and all that they may import."""
+
+MAY_SIMULATE = frozenset({"testing", "simulator", *ROOTS})
+
+
+def part_of(module: str) -> str:
+    """The part of relay that a module belongs to: `relay.wire.crypto` is of `wire`."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in sorted((ROOT / "relay").rglob("*.py"))}
+LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
+
+
+def imports_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Every module of relay that a file imports, at whatever depth, with the line."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names if is_ours(alias.name))
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import"
+            base = node.module or ""
+            if is_ours(base):
+                names = (f"{base}.{alias.name}" for alias in node.names)
+                yield from ((node.lineno, name if name in MODULES else base) for name in names)
+
+
+def is_ours(module: str) -> bool:
+    return module == "relay" or module.startswith("relay.")
+
+
+def may_import(part: str, other: str) -> bool:
+    if part in ASIDE:
+        return other in ASIDE[part]
+    if other in ASIDE:
+        return other == "simulator" and part in MAY_SIMULATE
+    return part in ROOTS or LEVELS[other] <= LEVELS[part]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_nothing_above_it(module: str) -> None:
+    part = part_of(module)
+    assert part in LEVELS or part in ASIDE, f"give {part} a place in LAYERS"
+    for line, other in imports_of(MODULES[module]):
+        assert may_import(part, part_of(other)), f"{MODULES[module]}:{line}: {part} may not import {other}"
+
+
+def test_config_knows_only_the_ground_and_the_key() -> None:
+    allowed = ("relay.config", "relay.errors", "relay.clock", "relay.wire.crypto")
+    for module, path in MODULES.items():
+        if part_of(module) == "config":
+            for line, other in imports_of(path):
+                assert other.startswith(allowed), f"{path}:{line}: config may not import {other}"
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    graph = {
+        module: {other for _, other in imports_of(path)} - {module, "relay"}
+        for module, path in MODULES.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as exc:
+        pytest.fail(" → ".join(reversed(exc.args[1])))
+
+
+PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.stem)
+def test_a_shipped_plugin_uses_the_door_that_everyone_has(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            assert not any(alias.name.startswith("relay.") for alias in node.names), f"{path}:{node.lineno}"
+        elif isinstance(node, ast.ImportFrom) and is_ours(node.module or ""):
+            assert node.module == "relay", f"{path}:{node.lineno}: only `from relay import …`"
+            assert {alias.name for alias in node.names} <= set(relay.__all__), f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize(
+    ("part", "other", "allowed"),
+    [
+        ("wire", "errors", True),
+        ("wire", "config", False),
+        ("store", "pipeline", False),
+        ("cli", "simulator", True),
+        ("sender", "simulator", False),
+        ("simulator", "store", False),
+        ("simulator", "wire", True),
+        ("supervisor", "cli", True),
+    ],
+)
+def test_the_rule_itself_tells_up_from_down(part: str, other: str, allowed: bool) -> None:
+    assert may_import(part, other) is allowed

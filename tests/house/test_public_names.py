@@ -1,0 +1,40 @@
+"""What a plugin's author can import, and nothing by accident."""
+
+from __future__ import annotations
+
+import relay
+
+PUBLIC = [
+    "ChatList",
+    "Context",
+    "Decision",
+    "Duration",
+    "Forward",
+    "Message",
+    "Outgoing",
+    "Plugin",
+    "Reply",
+    "Send",
+    "Size",
+    "Stop",
+    "announcement",
+    "card",
+    "file",
+    "link",
+    "normalise",
+    "picture",
+    "program",
+    "text",
+    "video",
+    "voice",
+]
+
+
+def test_the_public_names_are_these() -> None:
+    """A name that is added here is promised; one that is taken away breaks somebody's plugin."""
+    assert relay.__all__ == PUBLIC
+
+
+def test_the_public_names_are_sorted_and_there() -> None:
+    assert sorted(PUBLIC) == PUBLIC
+    assert all(hasattr(relay, name) for name in PUBLIC)
