@@ -134,8 +134,8 @@ def test_dollars_are_text_in_chats_rules_and_routes(read: Read) -> None:
         "plugins.keyword_reply": 'rules = [{reply = "costs ${NOPE}"}]',
         "plugins.group_mirror": 'routes = [{attribution = "${NOPE}"}]',
     }
-    config = read(chats='"${X}" = "R:1"', **plugins)
-    assert config.chats.resolve("${X}") == ("R:1",)
+    config = read(chats='"${X}" = "R:1"\ny = ["R:${X}", "${X}"]', **plugins)
+    assert config.chats.resolve("y") == ("R:${X}", "R:1")
     assert config.plugins.settings["keyword_reply"] == {"rules": [{"reply": "costs ${NOPE}"}]}
     assert config.plugins.settings["group_mirror"] == {"routes": [{"attribution": "${NOPE}"}]}
 

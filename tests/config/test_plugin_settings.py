@@ -30,12 +30,17 @@ class Rule(BaseModel):
     cooldown: Duration = Duration("0s")
 
 
+class Limits(BaseModel):
+    most: int = 0
+
+
 class Settings(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     rules: tuple[Rule, ...] = ()
     named: dict[str, Rule] = {}
     retries: int | None = None
+    limits: Limits = Limits()
     pin: SecretStr = SecretStr("")
     limit: Size = Size("1MB")
 
@@ -108,6 +113,6 @@ def test_an_authors_own_words_do_not_give_a_secret_away(read: Read) -> None:
 
 
 def test_a_table_keeps_what_was_written_after_it_was_validated(read: Read) -> None:
-    table = read({"N": "5"}, **{"plugins.greeter": 'retries = "${N}"'}).plugins.settings["greeter"]
-    settings(**table)
-    assert table == {"retries": "5"}
+    table = read({"N": "5"}, **{"plugins.greeter.limits": 'most = "${N}"'}).plugins.settings["greeter"]
+    assert settings(**table).limits.most == 5
+    assert table == {"limits": {"most": "5"}}

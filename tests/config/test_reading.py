@@ -136,3 +136,9 @@ def test_a_wrong_key_does_not_hide_a_wrong_pair(told: Told) -> None:
         "console.metrics_token",
         "console.port",
     ]
+
+
+def test_a_wrong_key_is_not_taken_for_its_default_in_a_pair(told: Told) -> None:
+    """The wrong server.port has no value, so it is not the 8080 that console.port has."""
+    (line,) = told(server='port = "x"', console="port = 8080")
+    assert line.startswith("server.port")
