@@ -14,7 +14,7 @@ import relay
 ROOT = Path(__file__).parents[2]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "clock", "log", "tasks"),
+    ("errors", "clock", "log", "tasks", "lock"),
     ("wire",),
     ("config",),
     ("store",),
@@ -22,7 +22,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("client", "lanes", "attempts", "outcomes", "directory"),
     ("receiver", "router", "sender", "console"),
     ("roles",),
+    ("process",),
     ("supervisor", "testing"),
+    ("run",),
     ("cli", "__main__"),
 )
 """From the ground up; a part imports its own layer and those before it. `""` is `relay`, the public face."""
