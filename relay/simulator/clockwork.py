@@ -33,8 +33,9 @@ class ManualClock:
         await woken
 
     def jump(self, seconds: float) -> None:
-        """Change the time and wake nobody yet; for steps in which nothing sleeps."""
+        """Be that much later at once: all who are due wake together, and see the new time."""
         self._now += round(seconds * 1000)
+        self._wake()
 
     async def advance(self, seconds: float) -> None:
         """Let so much time pass, with a stop wherever somebody wakes."""

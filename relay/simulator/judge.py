@@ -12,6 +12,7 @@ from relay.simulator.world import World
 
 MAX_MESSAGES = 5
 REVOKE_WITHIN = 120_000
+MAX_SECONDS = 10**10  # whoever sends milliseconds means another field
 
 # What a content must have, per type that can be sent. Other types travel by forwardMsg only.
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -109,8 +110,10 @@ class Judge:
             raise Refusal(406, f"messages[{idx}]: an announcement needs a room")
         if msg_type == "voice" and not self._ledger.has_voice(account, to_json(content["url"])):
             raise Refusal(406, f"messages[{idx}]: only a voice that was received can be sent")
-        due = part.number("delayed_time", 0) * 1000
-        return Outgoing(idx, msg_type, part.raw_bytes("content"), due, _api_send_id(part))
+        seconds = part.number("delayed_time", 0)
+        if not 0 <= seconds < MAX_SECONDS:
+            raise Refusal(406, f"messages[{idx}]: delayed_time must be a time in seconds")
+        return Outgoing(idx, msg_type, part.raw_bytes("content"), seconds * 1000, _api_send_id(part))
 
     @staticmethod
     def _check_content(idx: int, msg_type: str, content: dict[str, object]) -> None:

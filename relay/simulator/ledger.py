@@ -108,6 +108,7 @@ class Ledger:
         self.changes: list[int] = []  # numbers of messages, once for every time they are new or altered
         self.refusals = 0  # requests answered with another errcode than 0
         self.last_refusal: Request | None = None
+        self.last_push: PushRecord | None = None  # the last one that came to an end
         self._received: dict[ReceivedKey, Copy] = {}
         self._watchers: list[Callable[[], None]] = []
 
@@ -186,7 +187,8 @@ class Ledger:
 
     def end_push(self, push: PushRecord, state: PushState, status: int | None = None, ms: int = 0) -> None:
         """Record what came of a push."""
-        self.pushes[push.number] = replace(push, state=state, status=status, ms=ms)
+        self.last_push = replace(push, state=state, status=status, ms=ms)
+        self.pushes[push.number] = self.last_push
         self._notify()
 
     def watch(self, watcher: Callable[[], None]) -> Callable[[], None]:

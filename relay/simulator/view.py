@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable
 
-from relay.simulator.ledger import Message, PushState
+from relay.simulator.ledger import Message
 from relay.simulator.shown import shown
 from relay.simulator.stage import Stage
 from relay.simulator.world import place_of
@@ -54,7 +54,7 @@ class View:
     def status(self) -> dict[str, object]:
         """Give what the head of the page shows."""
         ledger, pusher = self._stage.ledger, self._stage.pusher
-        last = next((p for p in reversed(ledger.pushes) if p.state is not PushState.WAITING), None)
+        last = ledger.last_push
         return {
             "callback_url": self._stage.callback_url,
             "last": last and {"state": last.state, "status": last.status, "ms": last.ms},

@@ -35,6 +35,7 @@ async def send(bench: Bench, *messages: Json, account: Any = BOT, target: Any = 
         {"msg_type": "voice", "content": {"url": "never-received.mp3"}},
         TEXT | {"api_send_id": [1]},
         TEXT | {"delayed_time": "soon"},
+        TEXT | {"delayed_time": 10**30},
     ],
 )
 @rule
@@ -158,6 +159,15 @@ async def test_a_delayed_message_is_sent_at_its_second() -> None:
     await bench.sim.settle()
     (message,) = bench.sim.ledger.in_chat(EAST)
     assert message.time == due * 1000
+
+
+@rule
+async def test_settling_waits_for_what_is_due() -> None:
+    bench = Bench()
+    await send(bench, TEXT | {"delayed_time": bench.clock.now() // 1000 + 60})
+    bench.clock.jump(60)
+    await bench.sim.settle()
+    assert len(bench.receiver.entries()) == 1
 
 
 @rule
