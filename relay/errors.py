@@ -6,14 +6,19 @@
     ├── ConfigurationError      bot.toml or the environment; carries every problem found
     ├── BodyError               a callback body that does not open; carries a reason code
     ├── StorageError            the database cannot be used as asked
-    └── PluginError             a plugin that does not load; carries file and line
+    ├── PluginError             a plugin that does not load; carries file and line
+    └── RefusalError            what somebody asked for cannot be done; carries error and hint
 
 The class docstrings are the sentences that an operator reads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+from relay.language import Language, Text
 
 
 class RelayError(Exception):
@@ -64,3 +69,30 @@ class PluginError(RelayError):
         self.message = message
         self.file = file
         self.line = line
+
+
+class RefusalError(RelayError):
+    """What was asked for cannot be done as asked.
+
+    Commands exit with `exit_code`: 2 for a wrong question, 1 for a right one that could not be answered.
+    """
+
+    def __init__(
+        self,
+        error: Text,
+        hint: Text | None = None,
+        values: Mapping[str, object] = MappingProxyType({}),
+        *,
+        exit_code: int = 2,
+    ) -> None:
+        super().__init__(error.said("en", **values))
+        self.exit_code = exit_code
+        self.language: Language | None = None  #: in which it is told, where that is decided already
+        self._error = error
+        self._hint = hint
+        self._values = values
+
+    def told(self, language: Language) -> dict[str, str | None]:
+        """Error and hint as commands and the console tell them."""
+        hint = self._hint.said(language, **self._values) if self._hint else None
+        return {"error": self._error.said(language, **self._values), "hint": hint}

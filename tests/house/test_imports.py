@@ -14,13 +14,13 @@ import relay
 ROOT = Path(__file__).parents[2]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "clock", "log", "tasks", "lock"),
+    ("language", "errors", "clock", "log", "tasks", "lock"),
     ("wire",),
     ("config",),
     ("store",),
     ("message", "outgoing", "decisions", "matching", "trace", "plugin", "", "loader", "pipeline"),
     ("client", "lanes", "attempts", "outcomes", "directory"),
-    ("receiver", "router", "sender", "console"),
+    ("receiver", "router", "sender", "questions", "report", "console"),
     ("roles",),
     ("process",),
     ("supervisor", "testing"),

@@ -1,0 +1,123 @@
+"""What commands and console tell, in the contract's shapes: status, messages, deliveries, plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from relay import loader
+from relay.clock import Clock
+from relay.config import Config
+from relay.errors import PluginError, Problem
+from relay.loader import Found, Loaded
+from relay.log import Masking
+from relay.questions import chats_asked, limit_asked, message_asked, since_asked, states_asked
+from relay.store.protocol import Row, Store
+from relay.store.sqlite.queries import rfc3339
+
+SILENT = 10_000  # ms after which a role that reports every second is taken for dead
+
+
+class Loading(Protocol):
+    """What became of the plugins, as `roles.load_plugins` tells it."""
+
+    @property
+    def loaded(self) -> Sequence[Loaded]:
+        """Those that run."""
+
+    @property
+    def failed(self) -> Sequence[tuple[Found, PluginError]]:
+        """Those that do not, and why."""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """What their settings got wrong."""
+
+
+class Report:
+    """Asks the store on behalf of people and programs; raises `RefusalError` where a question is wrong."""
+
+    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+
+    async def status(self, plugins: Sequence[Row]) -> Row:
+        """How the bot is: what waits, what became of deliveries, who is alive, which plugins run."""
+        now = self._clock.now()
+        return {
+            **await self._store.counts(),
+            "processes": await self._store.processes(now - SILENT),
+            "plugins": list(plugins),
+            "accounts": await self._store.accounts(),
+            "pauses": await self._pauses(now),
+            "counters": await self._store.counters(),
+        }
+
+    async def _pauses(self, now: int) -> list[Row]:
+        return [
+            {"account": pause.account, "until": rfc3339(pause.until), "reason": pause.reason}
+            for pause in await self._store.pauses()
+            if pause.until > now
+        ]
+
+    async def messages(
+        self, *, chats: Sequence[str] = (), since: str | None = None, limit: str | int | None = None
+    ) -> list[Row]:
+        """Received messages, newest first."""
+        return await self._store.messages(
+            chats=chats_asked(chats, self._config.chats),
+            since=since_asked(since, self._clock.now(), self._config.bot.zone),
+            limit=limit_asked(limit),
+        )
+
+    async def deliveries(
+        self,
+        *,
+        states: Sequence[str] = (),
+        chats: Sequence[str] = (),
+        message: str | None = None,
+        limit: str | int | None = None,
+    ) -> list[Row]:
+        """Deliveries, newest first; `chats` are targets."""
+        return await self._store.deliveries(
+            states=states_asked(states),
+            chats=chats_asked(chats, self._config.chats),
+            message=message_asked(message),
+            limit=limit_asked(limit),
+        )
+
+
+def plugin_rows(config: Config, loading: Loading) -> list[Row]:
+    """Every plugin with its state: `active`, `failed`, `disabled`; in the order in which they run."""
+    masking = Masking(config.secrets())
+    rows = [_plugin(each.name, each.source, "active") for each in loading.loaded]
+    for found, error in loading.failed:
+        told: Row = {"message": masking.text(error.message), "file": error.file, "line": error.line}
+        rows.append(_plugin(found.name, found.source, "failed", told))
+    known = {str(row["name"]) for row in rows}
+    for name, source in _present(config).items():
+        if name in config.plugins.disabled:
+            rows.append(_plugin(name, source, "disabled"))
+        elif name not in known:
+            rows.append(_plugin(name, source, "failed", _settings_error(name, loading.problems)))
+    place = {name: index for index, name in enumerate(config.plugins.order)}
+    return sorted(rows, key=lambda row: (place.get(str(row["name"]), len(place)), str(row["name"])))
+
+
+def _plugin(name: str, source: str, state: str, error: Row | None = None) -> Row:
+    return {"name": name, "source": source, "state": state, "error": error}
+
+
+def _settings_error(name: str, problems: Sequence[Problem]) -> Row:
+    own = [str(problem) for problem in problems if f"{problem.path}.".startswith(f"plugins.{name}.")]
+    return {"message": "; ".join(own or map(str, problems)), "file": None, "line": None}
+
+
+def _present(config: Config) -> dict[str, str]:
+    """Every plugin that has a file and is named or lies in the folder, with its source."""
+    here = loader.find(config.plugins.folder, (), ())
+    shipped = loader.shipped_folder()
+    named = (*config.plugins.order, *config.plugins.disabled)
+    sources = {name: "shipped" for name in named if (shipped / f"{name}.py").is_file()}
+    return sources | {found.name: found.source for found in here}
