@@ -78,6 +78,8 @@ class Database:
 
         An exception undoes this piece of work alone; `StorageError` when the commit itself fails.
         """
+        if self._closed:
+            raise StorageError(f"{self.path.name} is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put(_Job(work, future, loop))
@@ -144,8 +146,9 @@ class Database:
         self._writer.execute("RELEASE job")
 
     def _give_up(self, jobs: list[_Job], exc: apsw.Error) -> None:
-        if self._writer.in_transaction:
-            self._writer.execute("ROLLBACK")
+        with contextlib.suppress(apsw.Error):  # it may have been rolled back by what went wrong
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
         for job in jobs:
             job.error = StorageError(f"{self.path.name} could not be written: {exc}")
 

@@ -1,0 +1,125 @@
+"""One file, one writer that commits in groups, readers that see what is committed."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+from bots import rule
+
+from relay.errors import StorageError
+from relay.store.sqlite.connection import Database
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(tmp_path / "relay.db")
+    yield opened
+    opened.close()
+
+
+def put(connection: apsw.Connection, key: str) -> None:
+    connection.execute("INSERT INTO meta VALUES (?, 'x')", (key,))
+
+
+def keys(connection: apsw.Connection) -> set[str]:
+    return {str(row[0]) for row in connection.execute("SELECT key FROM meta WHERE key <> 'origin'")}
+
+
+def test_the_files_are_their_owners_alone(database: Database) -> None:
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in database.path.parent.iterdir()}
+    assert modes == {"relay.db": 0o600, "relay.db-wal": 0o600, "relay.db-shm": 0o600}
+
+
+@rule
+async def test_the_writer_syncs_its_log_at_every_commit(database: Database) -> None:
+    def settings(connection: apsw.Connection) -> list[object]:
+        return [connection.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")]
+
+    assert await database.write(settings) == ["wal", 2, 1]
+
+
+@rule
+async def test_a_job_that_fails_does_not_undo_its_neighbours(database: Database) -> None:
+    def half(connection: apsw.Connection) -> None:
+        put(connection, "half")
+        raise ValueError("changed its mind")
+
+    jobs = [
+        lambda db: put(db, "before"),
+        half,
+        lambda db: put(db, "half and half"),
+        lambda db: put(db, "x" * 9),
+    ]
+    ended = await asyncio.gather(*(database.write(job) for job in jobs), return_exceptions=True)
+    assert [type(each) for each in ended] == [type(None), ValueError, type(None), type(None)]
+    assert await database.read(keys) == {"before", "half and half", "x" * 9}
+
+
+@rule
+async def test_what_waits_is_committed_together(database: Database) -> None:
+    blocker = database._open()
+    blocker.execute("BEGIN IMMEDIATE")
+    jobs = [
+        asyncio.ensure_future(database.write(lambda db, key=key: put(db, str(key)))) for key in range(100)
+    ]
+    await asyncio.sleep(0)
+    before = database.version()
+    commits: list[int] = []
+    database._writer.set_commit_hook(lambda: bool(commits.append(1)))
+    blocker.execute("ROLLBACK")
+    await asyncio.gather(*jobs)
+    blocker.close()
+    assert database.version() != before
+    assert len(commits) <= 2
+
+
+@rule
+async def test_a_reader_sees_only_what_is_committed(database: Database) -> None:
+    def look_during(connection: apsw.Connection) -> set[str]:
+        put(connection, "new")
+        return keys(database._reader)
+
+    assert await database.write(look_during) == set()
+    assert await database.read(keys) == {"new"}
+
+
+@rule
+async def test_a_reader_cannot_write(database: Database) -> None:
+    with pytest.raises(apsw.ReadOnlyError):
+        await database.read(lambda db: put(db, "x"))
+
+
+@rule
+async def test_a_commit_by_another_process_is_noticed(database: Database) -> None:
+    seen = database.version()
+    assert database.version() == seen
+    other = apsw.Connection(str(database.path))
+    other.execute("INSERT INTO meta VALUES ('x', 'y')")
+    other.close()
+    assert database.version() != seen
+
+
+@rule
+async def test_a_full_disk_fails_the_batch_and_the_next_one_goes_on(database: Database) -> None:
+    def fill(connection: apsw.Connection) -> None:
+        connection.pragma("max_page_count", int(str(connection.pragma("page_count"))))
+        connection.execute("INSERT INTO damaged (reason, body, received_at) VALUES ('x', zeroblob(9999), 0)")
+
+    with pytest.raises((StorageError, apsw.FullError)):
+        await database.write(fill)
+    await database.write(lambda db: db.pragma("max_page_count", 2**30))
+    await database.write(lambda db: put(db, "after"))
+    assert await database.read(keys) == {"after"}
+
+
+@rule
+async def test_writing_after_the_end_is_refused(tmp_path: Path) -> None:
+    database = Database(tmp_path / "relay.db")
+    database.close()
+    with pytest.raises(StorageError, match="closed"):
+        await asyncio.wait_for(database.write(keys), 5)
