@@ -1,0 +1,226 @@
+"""Hold the sockets, start the roles, start again what dies, and pass signals on. Nothing here can hang."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from relay.clock import SystemClock
+from relay.config import Config, load
+from relay.errors import ConfigurationError, Problem
+from relay.lock import RoleLock
+from relay.process import GRACE, LIFELINE, SOCKET, configure_log
+from relay.roles import load_plugins, open_store
+
+log = structlog.get_logger("relay.supervisor")
+
+LOOK = 0.2  # seconds between two looks at the children
+STEADY = 10.0  # a role that lived so long starts again at once
+DELAYS = (0.0, 0.2, 1.0, 2.0, 5.0)  # seconds before a role that keeps dying starts again
+BACKLOG = 2048
+FIXED = (("server", "host"), ("server", "port"), ("console", "host"), ("console", "port"), ("storage", "url"))
+
+
+@dataclass(slots=True)
+class _Child:
+    """A role, and the process that has it now."""
+
+    role: str
+    socket: socket.socket | None = None
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    deaths: int = 0
+    start_at: float = 0.0
+    leaving: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+
+def supervise(path: Path) -> int:
+    """Run all roles until SIGTERM or Ctrl-C, and return the exit code.
+
+    Raises `ConfigurationError` for what `relay check` complains of, `StorageError` when this
+    database has a relay already.
+    """
+    config = load(path)
+    configure_log(config)
+    _check_plugins(config)
+    lock = RoleLock(config.database, "supervisor")
+    try:
+        open_store(config, SystemClock()).close()  # migrates, before anybody else looks
+        return _Supervisor(path, config).run()
+    finally:
+        lock.release()
+
+
+def _check_plugins(config: Config) -> None:
+    problems = load_plugins(config).problems
+    if problems:
+        raise ConfigurationError(tuple(problems))
+
+
+class _Supervisor:
+    def __init__(self, path: Path, config: Config) -> None:
+        self._path = path
+        self._config = config
+        self._lifeline, self._held = os.pipe()
+        self._signals: list[int] = []
+        self._children = [
+            _Child("receiver", _listen("server", config.server.host, config.server.port)),
+            _Child("router"),
+            _Child("sender"),
+        ]
+        if config.console.enabled:
+            console = _listen("console", config.console.host, config.console.port)
+            self._children.append(_Child("console", console))
+
+    def run(self) -> int:
+        woken, wake = os.pipe()
+        os.set_blocking(wake, False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, self._note)
+        signal.set_wakeup_fd(wake)
+        try:
+            while not self._stopping():
+                self._reload_if_asked()
+                self._tend()
+                _wait(woken)
+            return self._stop()
+        finally:
+            signal.set_wakeup_fd(-1)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self._signals.append(number)
+
+    def _stopping(self) -> bool:
+        return signal.SIGTERM in self._signals or signal.SIGINT in self._signals
+
+    def _tend(self) -> None:
+        """Bury what has died, and start what is due."""
+        now = time.monotonic()
+        for child in self._children:
+            child.leaving = [process for process in child.leaving if process.poll() is None]
+            if child.process is not None and child.process.poll() is not None:
+                self._bury(child, now)
+            if child.process is None and now >= child.start_at:
+                self._start(child)
+
+    def _bury(self, child: _Child, now: float) -> None:
+        assert child.process is not None  # noqa: S101 - the caller has looked
+        child.deaths = 0 if now - child.started > STEADY else child.deaths + 1
+        delay = DELAYS[min(child.deaths, len(DELAYS) - 1)]
+        child.start_at = now + delay
+        log.warning("role_died", role=child.role, code=child.process.returncode, again_in=delay)
+        child.process = None
+
+    def _start(self, child: _Child) -> None:
+        passed = [self._lifeline] + ([child.socket.fileno()] if child.socket else [])
+        own = {LIFELINE: str(self._lifeline)}
+        if child.socket:
+            own[SOCKET] = str(child.socket.fileno())
+        command = [sys.executable, "-m", "relay", "run", "--role", child.role, "--config", str(self._path)]
+        child.process = subprocess.Popen(  # noqa: S603 - our own program, and words of our own
+            command, env={**os.environ, **own}, pass_fds=passed, stdin=subprocess.DEVNULL
+        )
+        child.started = time.monotonic()
+
+    # -- reload ----------------------------------------------------------------
+
+    def _reload_if_asked(self) -> None:
+        if signal.SIGHUP not in self._signals:
+            return
+        self._signals = [number for number in self._signals if number != signal.SIGHUP]
+        try:
+            config = load(self._path)
+            _check_plugins(config)
+            self._refuse_moves(config)
+        except ConfigurationError as exc:
+            for problem in exc.problems:
+                log.error("reload_refused", problem=str(problem))
+            return
+        self._config = config
+        log.info("reloading")
+        for child in self._children:
+            self._replace(child)
+
+    def _refuse_moves(self, config: Config) -> None:
+        """What the sockets and the database are bound to cannot change under them."""
+        moved = [
+            f"{table}.{key}"
+            for table, key in FIXED
+            if getattr(getattr(config, table), key) != getattr(getattr(self._config, table), key)
+        ]
+        if config.console.enabled != self._config.console.enabled:
+            moved.append("console.enabled")
+        if moved:
+            raise ConfigurationError(tuple(Problem(path, "needs a restart") for path in moved))
+
+    def _replace(self, child: _Child) -> None:
+        """A role with a socket gets its successor first; the others let go before the next one takes over."""
+        old = child.process
+        if old is None:
+            return
+        if child.socket is None:
+            old.terminate()  # `_tend` sees it end, and starts the next
+            child.started = time.monotonic() - STEADY - 1
+            return
+        self._start(child)
+        child.leaving.append(old)
+        old.terminate()
+
+    # -- the end ---------------------------------------------------------------
+
+    def _stop(self) -> int:
+        running = [child.process for child in self._children if child.process is not None]
+        running += [process for child in self._children for process in child.leaving]
+        for process in running:
+            process.terminate()
+        late = _outlast(running, GRACE)
+        for process in late:
+            log.warning("role_killed", pid=process.pid)
+            process.kill()
+            process.wait()
+        for child in self._children:
+            if child.socket is not None:
+                child.socket.close()
+        os.close(self._held)
+        return 0
+
+
+def _listen(table: str, host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as exc:
+        hint = "is another program there? choose another port"
+        problem = Problem(f"{table}.port", f"cannot listen on {host}:{port}: {exc.strerror}", hint=hint)
+        raise ConfigurationError((problem,)) from exc
+    listening.listen(BACKLOG)
+    return listening
+
+
+def _wait(woken: int) -> None:
+    ready, _, _ = select.select([woken], [], [], LOOK)
+    if ready:
+        os.read(woken, 4096)
+
+
+def _outlast(processes: Iterable[subprocess.Popen[bytes]], seconds: float) -> list[subprocess.Popen[bytes]]:
+    """Wait for processes to end, and return those that did not in time."""
+    deadline = time.monotonic() + seconds
+    left = list(processes)
+    while left and time.monotonic() < deadline:
+        left = [process for process in left if process.poll() is None]
+        time.sleep(0.02)
+    return left
