@@ -1,0 +1,46 @@
+"""The whole way of a message, with real processes and sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from processes.live import CUSTOMER, platform, rooms, until
+
+
+def test_a_message_is_mirrored_answered_echoed_and_delivered(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (simulator, bot):
+            await bot.start()
+            first, second, third = rooms(0)
+            said = simulator.say(first, CUSTOMER, "what is the price?")
+            ledger = simulator.ledger
+            await until(lambda: len(ledger.effects()) == 3)
+            for room in (second, third):
+                assert [each.content for each in ledger.in_chat(room)] == [said.content]
+            assert b"100 yuan" in ledger.in_chat(first)[-1].content
+
+            async def delivered() -> bool:
+                rows = await bot.command("deliveries")
+                return [row["state"] for row in rows] == ["delivered"] * 3
+
+            await until(delivered)
+            rows = await bot.command("deliveries")
+            assert {row["evidence"] for row in rows} == {"echo"}
+            messages = await bot.command("messages")
+            assert [row["state"] for row in messages if not row["own"]] == ["routed"]
+            assert await bot.stop() == 0
+
+    asyncio.run(go())
+
+
+def test_sigterm_ends_every_process_in_order(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (_, bot):
+            await bot.start()
+            status = await bot.command("status")
+            assert {row["role"] for row in status["processes"] if row["alive"]} >= {"receiver"}
+            assert await bot.stop() == 0
+            assert (await bot.command("status"))["processes"] == []
+
+    asyncio.run(go())
