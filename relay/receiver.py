@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ log = structlog.get_logger("relay.receiver")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+LARGE = 256 * 1024  # bytes; a merge of 200 KB is read in a few milliseconds
 ANSWER = b'{"errcode":0}'  # the documented one, for good bodies and bad ones alike
 
 
@@ -60,7 +62,9 @@ class Receiver:
 
     async def _keep(self, body: bytes) -> None:
         try:
-            reading = self._read(body)
+            # A body that takes long to read is read beside the loop, so that other answers are not late.
+            large = len(body) > LARGE
+            reading = await asyncio.to_thread(self._read, body) if large else self._read(body)
         except BodyError as exc:
             log.warning("callback_unreadable", reason=exc.reason, bytes=len(body))
             await self._store.keep_damaged([(exc.reason, body)])
