@@ -41,6 +41,11 @@ class Lane:
             self._starts.popleft()
         return self._pace.per_minute - len(self._starts)
 
+    def opens_at(self) -> int:
+        """When there is room again, if there is none now."""
+        full = len(self._starts) >= self._pace.per_minute
+        return max(self._next_at, self._starts[0] + WINDOW if full else 0)
+
     def use(self, messages: int, now: int) -> None:
         """Take note of a request with so many messages."""
         self._starts.extend([now] * messages)
@@ -81,6 +86,10 @@ class Lanes:
         if any(pause.until > now for pause in self._held_by(account)):
             return 0
         return self._lane(account).room(now)
+
+    def opens_at(self, account: str) -> int:
+        """When the account may send again, if it may not now."""
+        return max([self._lane(account).opens_at(), *(pause.until for pause in self._held_by(account))])
 
     def use(self, account: str, messages: int, now: int) -> None:
         """Take note of a request with so many messages."""

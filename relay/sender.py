@@ -55,15 +55,21 @@ class Sender:
         self._requests = Tasks()
         self._errands = Tasks()
         self._epoch = 0
+        self._opens_at = 0  #: when the first account that its pace holds up may send again
         self._origin = ""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until told to stop, then wait for the answers that are due."""
         while not stop.is_set():
             if not await self.step():
-                await self._watch.wait(IDLE)
+                await self._watch.wait(self._idle())
         await self._requests.wait()
         await self._errands.cancel()
+
+    def _idle(self) -> float:
+        """Seconds until there may be something to do that no commit announces."""
+        until_open = (self._opens_at - self._clock.now()) / 1000
+        return min(IDLE, max(until_open, 0.001)) if self._opens_at else IDLE
 
     async def drain(self) -> None:
         """Send and settle everything that can be by now."""
@@ -155,12 +161,16 @@ class Sender:
         now = self._clock.now()
         room: dict[str, int] = {}
         allowed = []
+        shut: set[str] = set()
         for request in requests:
             account = request[0].account
             left = room.setdefault(account, self._lanes.room(account, now))
             if left > 0:
                 allowed.append(request[:left])
                 room[account] = 0 if self._lanes.spaced else left - len(request[:left])
+            else:
+                shut.add(account)
+        self._opens_at = min((self._lanes.opens_at(account) for account in shut), default=0)
         return allowed
 
     async def _request(self, intents: list[Intent]) -> None:
