@@ -38,6 +38,9 @@ def ingest(connection: apsw.Connection, entries: Sequence[Entry], accounts: Sequ
 def _keep(connection: apsw.Connection, entry: Entry, now: int) -> bool:
     if entry.kind != MESSAGE:
         return _keep_event(connection, entry, now)
+    if entry.raw[:1] != b"{":  # a message that is no object has no chat, no sender and no content
+        keep_damaged(connection, [("entry", entry.raw)], now)
+        return True
     key = dedupe_key(entry)
     if ask.value(connection, _KNOWN, (entry.account, key)) is not None:
         count(connection, "duplicates_total")
@@ -82,7 +85,7 @@ def keep_damaged(connection: apsw.Connection, parts: Sequence[tuple[str, bytes]]
             (reason, part[:DAMAGED_BYTES], now),
         )
         count(connection, "damaged_total:" + reason[:40])
-    connection.execute("DELETE FROM damaged WHERE id <= ?", (connection.last_insert_rowid() - DAMAGED_KEPT,))
+    connection.execute("DELETE FROM damaged WHERE id <= (SELECT max(id) FROM damaged) - ?", (DAMAGED_KEPT,))
 
 
 def add_accounts(connection: apsw.Connection, wxids: Sequence[str], source: str, now: int) -> None:
