@@ -101,7 +101,8 @@ class Sender:
         after = (0, 0)
         while signals := await self._store.signals(after, SIGNALS_AT_ONCE):
             verdicts = [verdict for each in signals if (verdict := await self._judge(each)) is not None]
-            await self._store.settle(verdicts, self._settings.policy.confirm_after)
+            if verdicts:
+                await self._store.settle(verdicts, self._settings.policy.confirm_after)
             after = (
                 max([each.id for each in signals if not each.failure], default=after[0]),
                 max([each.id for each in signals if each.failure], default=after[1]),

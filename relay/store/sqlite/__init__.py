@@ -53,6 +53,9 @@ class SqliteStore:
     # -- the router -----------------------------------------------------------
 
     async def identify(self, limit: int, remember: int) -> tuple[list[Identified], int]:
+        # Most looks find nothing, and a write would hold up the receiver's.
+        if not await self._db.read(guard.anything_new):
+            return [], 0
         now = self._clock.now()
         return await self._db.write(lambda db: guard.identify(db, limit, now, remember))
 
@@ -89,6 +92,8 @@ class SqliteStore:
 
     async def settle_due(self) -> int:
         now = self._clock.now()
+        if not await self._db.read(lambda db: sending.anything_due(db, now)):
+            return 0
         return await self._db.write(lambda db: sending.settle_due(db, now))
 
     async def recent_starts(self, since: int) -> list[tuple[str, int]]:

@@ -42,6 +42,11 @@ class _Candidate:
         return blake2b(said.encode() + content_of(self.raw), digest_size=16).digest()
 
 
+def anything_new(connection: apsw.Connection) -> bool:
+    """Whether there is a message that nobody has looked at."""
+    return bool(ask.every(connection, _NEW, (1,)))
+
+
 def identify(
     connection: apsw.Connection, limit: int, now: int, remember: int
 ) -> tuple[list[Identified], int]:

@@ -155,6 +155,20 @@ def record_results(connection: apsw.Connection, results: Sequence[Result], now: 
         )
 
 
+def anything_due(connection: apsw.Connection, now: int) -> bool:
+    """Whether time alone decides something by now."""
+    return bool(
+        ask.every(
+            connection,
+            """
+            SELECT 1 FROM deliveries WHERE state IN ('accepted', 'unknown') AND settle_at <= ?1
+            UNION ALL SELECT 1 FROM deliveries WHERE state = 'queued' AND expires_at <= ?1 LIMIT 1
+            """,
+            (now,),
+        )
+    )
+
+
 def settle_due(connection: apsw.Connection, now: int) -> int:
     """Take the steps that time alone decides: delivered, held, failed, expired. Returns how many."""
     steps = (
