@@ -36,7 +36,7 @@ class Directory:
         now = self._clock.now()
         self._next_at = now + RETRY
         accounts = await self._list_accounts()
-        if accounts is None:
+        if not accounts:  # an empty list tells us no more than none: nothing may be routed on it
             return
         await self._store.add_accounts(accounts, "listed")
         await self._store.set_meta("accounts_listed_at", str(now))
@@ -57,4 +57,6 @@ class Directory:
             accounts += [record["wxid"] for record in records if record.get("wxid")]
             if len(records) < PAGE_SIZE and page >= read_pages(answer):
                 break
+        if not accounts:
+            log.warning("accounts_not_listed", error="the list is empty")
         return accounts

@@ -155,6 +155,7 @@ class Bot:
 
     async def work(self) -> None:
         """Let everything happen that can happen without time passing."""
+        await self.store.add_accounts(self.config.platform.accounts, "configured")
         before = -1
         while before != (before := self.store.version()):
             await self.simulator.settle()

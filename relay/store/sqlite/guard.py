@@ -70,8 +70,8 @@ def _judge(connection: apsw.Connection, new: _Candidate, ours: set[str], oldest:
     if new.sender in ours or new.api_send:
         _skip(connection, new, reason="own", own=True)
         return None
-    if not new.chat or not new.account:
-        _skip(connection, new, reason="it does not say in which chat, or to which account")
+    if not (new.chat and new.account and new.sender):  # without a sender it might be our own
+        _skip(connection, new, reason="it does not say who, where, or to which account")
         return None
     if new.time and new.time < oldest:
         _skip(connection, new, reason="older than storage.remember")
