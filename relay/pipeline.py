@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import threading
 import traceback
@@ -22,7 +23,13 @@ from relay.trace import Trace
 
 log = structlog.get_logger("relay.pipeline")
 
+MOST_LEFT = 16  # calls of one plugin that may outlive their time limit before it is called no more
+
 Resolve = Callable[[str], tuple[str, ...]]  # a name of [chats] or a wxid → wxids; ValueError when unknown
+
+
+class _LateError(Exception):
+    """The handler did not end within its time limit."""
 
 
 class Pipeline:
@@ -33,11 +40,12 @@ class Pipeline:
         self._clock = clock
         self._zone = zone
         self._resolve = resolve
+        self._left: dict[str, set[asyncio.Task[object]]] = {each.name: set() for each in self._plugins}
 
     async def run(self, number: int, message: Message, *, dry_run: bool = False) -> Routing:
         """Ask every handler, and return state, trace and deliveries of message `number`."""
         trace = Trace()
-        outbox = _Outbox(message, self._resolve, trace, self._clock.now())
+        outbox = _Outbox(message, self._resolve, self._clock.now())
         for loaded in self._plugins:
             if await self._ask(loaded, message, outbox, trace, dry_run):
                 break
@@ -50,27 +58,31 @@ class Pipeline:
         for handler in loaded.plugin.handlers:
             if (refusal := handler.refuses(message)) is not None:
                 trace.note(loaded.name, "", "no", refusal)
-                continue
-            decisions = await self._call(loaded, handler, message, trace, dry_run)
-            if outbox.take(loaded.name, decisions):
+            elif await self._call(loaded, handler, message, outbox, trace, dry_run):
                 return True
         return False
 
     async def _call(
-        self, loaded: Loaded, handler: Handler, message: Message, trace: Trace, dry_run: bool
-    ) -> Sequence[Decision]:
+        self,
+        loaded: Loaded,
+        handler: Handler,
+        message: Message,
+        outbox: _Outbox,
+        trace: Trace,
+        dry_run: bool,
+    ) -> bool:
+        """Let one handler decide: all that it decided counts, or with an error nothing of it."""
         own = Trace()
         now = dt.datetime.fromtimestamp(self._clock.now() / 1000, self._zone)
         plugin_log = structlog.get_logger(f"plugin.{loaded.name}")
         ctx = Context(loaded.settings, plugin_log, now, loaded.name, own, dry_run)
         try:
-            async with asyncio.timeout(loaded.timeout / 1000):
-                result = await _result(handler, message, ctx)
-            decisions = _decisions(result)
-        except TimeoutError:
-            trace.note(loaded.name, "", "error", f"{handler.name} took longer than {loaded.timeout} ms")
+            decisions = _decisions(await self._result(loaded, handler, message, ctx))
+            stopped = outbox.take(loaded.name, decisions, own)
+        except _LateError as exc:
+            trace.note(loaded.name, "", "error", f"{handler.name} {exc}")
             log.warning("handler_timed_out", plugin=loaded.name, handler=handler.name, message=message.id)
-            return ()
+            return False
         except Exception as exc:  # noqa: BLE001 - a border: logged, and in the trace
             where = _where(exc)
             trace.note(loaded.name, "", "error", f"{handler.name}: {type(exc).__name__} at {where}")
@@ -82,43 +94,72 @@ class Pipeline:
                 at=where,
                 message=message.id,
             )
-            return ()
-        trace.add(own)
+            return False
         if not decisions and not own.lines:
-            trace.note(loaded.name, "", "no", f"{handler.name} decided nothing")
-        return decisions
+            own.note(loaded.name, "", "no", f"{handler.name} decided nothing")
+        trace.add(own)
+        return stopped
+
+    async def _result(self, loaded: Loaded, handler: Handler, message: Message, ctx: Context) -> object:
+        """What the handler returns; `_LateError` after its time, even if it will not be stopped."""
+        left = self._left[loaded.name]
+        if len(left) >= MOST_LEFT:
+            raise _LateError(f"was not called: {len(left)} earlier calls still run")
+        call = asyncio.create_task(_run(handler, message, ctx))
+        try:
+            await asyncio.wait({call}, timeout=loaded.timeout / 1000)
+        finally:
+            if not call.done():
+                left.add(call)
+                call.add_done_callback(left.discard)
+                call.add_done_callback(_forget)
+                if handler.is_async:  # a thread cannot be stopped, only waited for
+                    call.cancel()
+        if not call.done():
+            raise _LateError(f"took longer than {loaded.timeout} ms")
+        if call.cancelled():
+            raise RuntimeError("the handler cancelled itself")
+        return call.result()
 
 
-async def _result(handler: Handler, message: Message, ctx: Context) -> object:
-    if handler.is_async:
-        return await handler.function(message, ctx)
-    return await _in_thread(handler.function, message, ctx)
+def _forget(call: asyncio.Task[object]) -> None:
+    """Take note of how a call ended that nobody waits for, or asyncio would complain."""
+    if not call.cancelled():
+        call.exception()
+
+
+async def _run(handler: Handler, message: Message, ctx: Context) -> object:
+    try:
+        if handler.is_async:
+            return await handler.function(message, ctx)
+        return await _in_thread(handler.function, message, ctx)
+    except SystemExit as exc:  # asyncio would end the whole process with it
+        raise RuntimeError("the handler wanted to end the process") from exc
 
 
 async def _in_thread(function: Callable[..., object], *args: object) -> object:
     """Run a plain function in a thread of its own: one that hangs holds up neither others nor the exit."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[object] = loop.create_future()
+    ended: asyncio.Future[tuple[object, BaseException | None]] = loop.create_future()
 
     def settle(result: object, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
+        if not ended.done():
+            ended.set_result((result, error))
 
     def work() -> None:
         result, error = None, None
         try:
             result = function(*args)
-        except Exception as exc:  # noqa: BLE001 - handed to whoever awaits the future
+        except BaseException as exc:  # noqa: BLE001 - handed to whoever awaits the future
             error = exc
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=work, name="relay-handler", daemon=True).start()
-    return await future
+    result, error = await ended
+    if error is not None:
+        raise error
+    return result
 
 
 def _decisions(result: object) -> Sequence[Decision]:
@@ -141,10 +182,9 @@ def _where(exc: BaseException) -> str:
 class _Outbox:
     """Turns decisions into deliveries, each target once."""
 
-    def __init__(self, message: Message, resolve: Resolve, trace: Trace, now: int) -> None:
+    def __init__(self, message: Message, resolve: Resolve, now: int) -> None:
         self._message = message
         self._resolve = resolve
-        self._trace = trace
         self._now = now
         self._forwarded: dict[str, str] = {}
         self._ordinals: Counter[tuple[str, str]] = Counter()
@@ -154,55 +194,63 @@ class _Outbox:
     def deliveries(self) -> tuple[NewDelivery, ...]:
         return tuple(self._deliveries)
 
-    def take(self, plugin: str, decisions: Iterable[Decision]) -> bool:
-        """Add what was decided, in order; true when one of the decisions is to stop."""
-        stopped = False
-        for decision in decisions:
-            match decision:
-                case Stop():
-                    stopped = True
-                    self._trace.note(plugin, decision.rule, "stop", "later rules and plugins do not see it")
-                case Forward():
-                    self._forward(plugin, decision)
-                case Reply():
-                    self._send(plugin, decision, (self._message.chat,), "", "reply")
-                case Send():
-                    self._send(
-                        plugin,
-                        decision,
-                        self._targets(plugin, decision.rule, (decision.chat,)),
-                        decision.account,
-                        "send",
-                    )
-        return stopped
+    def take(self, plugin: str, decisions: Iterable[Decision], trace: Trace) -> bool:
+        """Add what was decided, in order; true when one of the decisions is to stop.
 
-    def _forward(self, plugin: str, decision: Forward) -> None:
-        targets = [
-            chat for chat in self._targets(plugin, decision.rule, decision.to) if chat != self._message.chat
-        ]
+        All of it or, where a part cannot be stored or sent, nothing, and the error is raised.
+        """
+        before = dict(self._forwarded), self._ordinals.copy(), list(self._deliveries)
+        try:
+            return [self._add(plugin, decision, trace) for decision in decisions].count(True) > 0
+        except BaseException:
+            self._forwarded, self._ordinals, self._deliveries = before
+            raise
+
+    def _add(self, plugin: str, decision: Decision, trace: Trace) -> bool:
+        _storable(decision.rule)
+        match decision:
+            case Stop():
+                trace.note(plugin, decision.rule, "stop", "later rules and plugins do not see it")
+                return True
+            case Forward():
+                self._forward(plugin, decision, trace)
+            case Reply():
+                self._send(plugin, decision, (self._message.chat,), "", "reply", trace)
+            case Send():
+                chats = self._targets(plugin, decision.rule, (decision.chat,), trace)
+                self._send(plugin, decision, chats, _storable(decision.account), "send", trace)
+        return False
+
+    def _forward(self, plugin: str, decision: Forward, trace: Trace) -> None:
+        found = self._targets(plugin, decision.rule, decision.to, trace)
+        targets = [chat for chat in found if chat != self._message.chat]
         new = [chat for chat in targets if chat not in self._forwarded]
         for chat in targets:
             if chat in self._forwarded:
-                self._trace.note(
-                    plugin, decision.rule, "no", f"{chat} gets it by {self._forwarded[chat]} already"
-                )
+                trace.note(plugin, decision.rule, "no", f"{chat} gets it by {self._forwarded[chat]} already")
         for chat in new:
             self._forwarded[chat] = f"{plugin} {decision.rule}".strip()
-            self._add(plugin, decision.rule, DeliveryKind.FORWARD, self._message.account, chat, None, 0)
+            self._queue(plugin, decision.rule, DeliveryKind.FORWARD, self._message.account, chat, None, 0)
         if new:
-            self._trace.note(plugin, decision.rule, "forward", "to " + ", ".join(new))
+            trace.note(plugin, decision.rule, "forward", "to " + ", ".join(new))
         elif not targets:
-            self._trace.note(plugin, decision.rule, "no", "no other chat to forward to")
+            trace.note(plugin, decision.rule, "no", "no other chat to forward to")
 
     def _send(
-        self, plugin: str, decision: Reply | Send, chats: Iterable[str], account: str, word: str
+        self,
+        plugin: str,
+        decision: Reply | Send,
+        chats: Iterable[str],
+        account: str,
+        word: str,
+        trace: Trace,
     ) -> None:
         delay = self._delay(decision)
         for chat in chats:
             for outgoing in decision.messages:
                 by = account or self._message.account
-                self._add(plugin, decision.rule, DeliveryKind.SEND, by, chat, outgoing.body(), delay)
-            self._trace.note(plugin, decision.rule, word, f"{len(decision.messages)} to {chat}")
+                self._queue(plugin, decision.rule, DeliveryKind.SEND, by, chat, outgoing.body(), delay)
+            trace.note(plugin, decision.rule, word, f"{len(decision.messages)} to {chat}")
 
     def _delay(self, decision: Reply | Send) -> int:
         delay = decision.delay.total_seconds() * 1000
@@ -210,16 +258,16 @@ class _Outbox:
             delay = decision.at.timestamp() * 1000 - self._now
         return max(0, round(delay))
 
-    def _targets(self, plugin: str, rule: str, names: Iterable[str]) -> list[str]:
+    def _targets(self, plugin: str, rule: str, names: Iterable[str], trace: Trace) -> list[str]:
         found: dict[str, None] = {}
         for name in names:
             try:
-                found.update(dict.fromkeys(self._resolve(name)))
+                found.update(dict.fromkeys(self._resolve(_storable(name))))
             except ValueError:
-                self._trace.note(plugin, rule, "error", f"{name} is not in [chats]")
+                trace.note(plugin, rule, "error", f"{name} is not in [chats]")
         return list(found)
 
-    def _add(
+    def _queue(
         self,
         plugin: str,
         rule: str,
@@ -232,3 +280,11 @@ class _Outbox:
         ordinal = self._ordinals[plugin, rule]
         self._ordinals[plugin, rule] += 1
         self._deliveries.append(NewDelivery(plugin, rule, ordinal, kind, account, chat, body, delay))
+
+
+def _storable(text: object) -> str:
+    """The text itself; `TypeError` or `ValueError` for what the database could not hold."""
+    if not isinstance(text, str):
+        raise TypeError(f"a decision names things by strings, not by {type(text).__name__}")
+    text.encode()
+    return text

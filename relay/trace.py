@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from relay.store.values import TraceLine
+from relay.wire.scalars import storable
 
 REASON_LENGTH = 300
 
@@ -26,7 +27,8 @@ class Trace:
         now = time.perf_counter()
         ms = round((now - self._since) * 1000, 3)
         self._since = now
-        self._lines.append(TraceLine(plugin, rule, decision, reason[:REASON_LENGTH], ms))
+        words = storable(reason[:REASON_LENGTH])
+        self._lines.append(TraceLine(plugin, storable(rule), decision, words, ms))
 
     def add(self, other: Trace) -> None:
         """Append what was noted in another trace."""
