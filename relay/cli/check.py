@@ -1,0 +1,179 @@
+"""`relay check`: every problem of configuration and plugins, before they matter."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text as Styled
+
+from relay.cli import texts
+from relay.cli.complaints import problem_line, problem_row
+from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, quietly_loaded
+from relay.cli.screen import clean, print_json, screen
+from relay.config import Config, load
+from relay.errors import ConfigurationError, PluginError, Problem
+from relay.language import Language, Text, language_of
+from relay.loader import Loaded
+from relay.log import Masking
+from relay.report import plugin_rows
+from relay.roles import Loading
+from relay.store.protocol import Row
+
+HELP = """Read configuration and plugins and tell every problem, one a line; nothing is started or sent.
+
+Ends with 0 where the bot would start, with 2 where it would not. A plugin that does not load is told with
+file and line.
+
+Examples:
+
+- `relay check`
+- `relay check --config other/bot.toml`
+- `relay check --json` — `{"ok", "problems", "warnings", "plugins"}`, and with problems `error` and `hint`
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one check found; without a configuration where that could not be read."""
+
+    path: Path
+    language: Language
+    problems: tuple[Problem, ...]
+    config: Config | None = None
+    loading: Loading | None = None
+    failed: tuple[PluginError, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many problems there are, plugins that do not load included."""
+        return len(self.problems) + len(self.failed)
+
+    @property
+    def headline(self) -> str:
+        """How many problems there are, in words."""
+        plural = "" if self.count == 1 else "s"
+        return clean(self.said(texts.PROBLEMS, path=self.path, count=self.count, s=plural))
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is allowed and unwise."""
+        return self.config.warnings if self.config else ()
+
+    def said(self, text: Text, **values: object) -> str:
+        """A text in the bot's language."""
+        return text.said(self.language, **values)
+
+
+def check(config: ConfigPath = DEFAULT_CONFIG, json: Json = False) -> None:
+    """The command; `HELP` explains it."""
+    outcome = look(config)
+    if json:
+        print_json(_row(outcome))
+    else:
+        _show(outcome, screen())
+    if outcome.count:
+        raise typer.Exit(2)
+
+
+def look(path: Path) -> Outcome:
+    """Check what this file configures."""
+    try:
+        config = load(path)
+    except ConfigurationError as exc:
+        return Outcome(path, language_of(os.environ), exc.problems)
+    loading = quietly_loaded(config)
+    masking = Masking(config.secrets())
+    failed = tuple(
+        PluginError(masking.text(error.message), _near(error.file), error.line) for _, error in loading.failed
+    )
+    return Outcome(path, config.bot.language, tuple(loading.problems), config, loading, failed)
+
+
+def _near(file: str | None) -> str | None:
+    """The path as somebody here would type it."""
+    if file is None:
+        return None
+    relative = os.path.relpath(file)
+    return file if relative.startswith("..") else relative
+
+
+def _row(outcome: Outcome) -> Row:
+    row: Row = {
+        "ok": not outcome.count,
+        "problems": [*map(problem_row, outcome.problems), *map(_failed_row, outcome.failed)],
+        "warnings": [problem_row(warning) for warning in outcome.warnings],
+        "plugins": plugin_rows(outcome.config, outcome.loading) if outcome.config and outcome.loading else [],
+    }
+    if outcome.count:
+        row["error"] = outcome.headline
+        row["hint"] = outcome.said(texts.CONFIGURATION_HINT)
+    return row
+
+
+def _failed_row(error: PluginError) -> Row:
+    return {**problem_row(Problem(error.file or "", error.message)), "line": error.line}
+
+
+def _show(outcome: Outcome, console: Console) -> None:
+    if outcome.count:
+        console.print(Styled(f"✗ {outcome.headline}", "bold red"), soft_wrap=True)
+    else:
+        console.print(
+            Styled(f"✓ {outcome.said(texts.FINE, path=outcome.path)}", "bold green"), soft_wrap=True
+        )
+    for problem in outcome.problems:
+        console.print(Styled("  ").append_text(problem_line(problem)), soft_wrap=True)
+    for error in outcome.failed:
+        console.print(Styled(f"  {clean(str(error))}", "red"), soft_wrap=True)
+    for warning in outcome.warnings:
+        word = outcome.said(texts.WARNING)
+        console.print(Styled(f"  {word} ", "yellow").append_text(problem_line(warning)), soft_wrap=True)
+    if outcome.config and outcome.loading and not outcome.count:
+        console.print(_summary(outcome, outcome.config, outcome.loading))
+
+
+def _summary(outcome: Outcome, config: Config, loading: Loading) -> Table:
+    """What the bot would be, in a few lines."""
+    grid = Table.grid(padding=(0, 2))
+    for label, values in _facts(outcome, config, loading):
+        for index, value in enumerate(values):
+            grid.add_row("", Styled("" if index else outcome.said(label), "dim"), value)
+    return grid
+
+
+def _facts(outcome: Outcome, config: Config, loading: Loading) -> Iterator[tuple[Text, Sequence[Styled]]]:
+    accounts = ", ".join(config.platform.accounts) or outcome.said(texts.LISTED)
+    yield texts.ACCOUNTS, [Styled(clean(accounts))]
+    names = config.chats.names
+    listed = f"{outcome.said(texts.NAMED, count=len(names))}{': ' if names else ''}{', '.join(names)}"
+    yield texts.CHATS, [Styled(clean(listed))]
+    yield texts.PLUGINS, [_plugin(outcome, config, each) for each in loading.loaded]
+    yield texts.CALLBACKS, [Styled(f"http://{_at(config.server.host, config.server.port)}/…")]
+    console = f"http://{_at(config.console.host, config.console.port)}/"
+    yield texts.CONSOLE, [Styled(console if config.console.enabled else outcome.said(texts.OFF))]
+    yield texts.DATABASE, [Styled(clean(str(_near(str(config.database)))))]
+
+
+def _at(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _plugin(outcome: Outcome, config: Config, plugin: Loaded) -> Styled:
+    """A plugin with what its table lists: `group_mirror  2 routes (1 off)`."""
+    line = Styled(clean(plugin.name), "bold")
+    for key, value in config.plugins.settings.get(plugin.name, {}).items():
+        tables = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+        if tables:
+            off = sum(item.get("enabled") is False for item in tables)
+            line.append(f"  {len(tables)} {clean(key)}").append(_off(outcome, off), "dim")
+    return line
+
+
+def _off(outcome: Outcome, count: int) -> str:
+    return outcome.said(texts.SOME_OFF, count=count) if count else ""

@@ -1,0 +1,96 @@
+"""`relay deliveries`: what goes out, where it stands, and what that rests on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.text import Text as Styled
+
+from relay.cli import texts
+from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, Limit, configured, reporting
+from relay.cli.screen import clean, print_json, screen
+from relay.cli.tables import Column, View, coloured, print_table
+from relay.clock import SystemClock
+from relay.config import Config
+from relay.questions import DELIVERY_STATES
+from relay.store.protocol import Row
+
+HELP = """Deliveries, newest first: one message to one target, where it stands, and what that rests on.
+
+Examples:
+
+- `relay deliveries` — the last 50
+- `relay deliveries --state held,failed` — what needs somebody to look
+- `relay deliveries --message m12` — everywhere that one message went
+- `relay deliveries --chat east --limit 10 --json` — for programs
+"""
+
+
+def deliveries(
+    config: ConfigPath = DEFAULT_CONFIG,
+    state: Annotated[
+        list[str] | None,
+        typer.Option("--state", metavar="STATE", help=f"{', '.join(DELIVERY_STATES)}; several with commas."),
+    ] = None,
+    chat: Annotated[
+        list[str] | None,
+        typer.Option("--chat", metavar="CHAT", help="The target: a name in [chats] or an id."),
+    ] = None,
+    message: Annotated[
+        str | None, typer.Option("--message", metavar="ID", help="Only deliveries of this message.")
+    ] = None,
+    limit: Limit = None,
+    json: Json = False,
+) -> None:
+    """The command; `HELP` explains it."""
+    with configured(config) as read:
+        rows = asyncio.run(_ask(read, state or [], chat or [], message, limit))
+        if json:
+            print_json(rows)
+        else:
+            asked = (("--state", state), ("--chat", chat), ("--message", message))
+            _show(read, rows, [name for name, value in asked if value])
+
+
+async def _ask(
+    config: Config, states: list[str], chats: list[str], message: str | None, limit: str | None
+) -> list[Row]:
+    async with reporting(config) as report:
+        return await report.deliveries(states=states, chats=chats, message=message, limit=limit)
+
+
+def _show(config: Config, rows: list[Row], given: list[str]) -> None:
+    console = screen()
+    view = View(config, SystemClock().now(), console.width)
+    if not rows:
+        console.print(view.said(texts.NO_DELIVERIES))
+        hint = texts.NONE_FOUND_HINT if given else texts.NO_DELIVERIES_HINT
+        console.print(view.said(hint, given=", ".join(given)), style="dim")
+        return
+    print_table(console, COLUMNS, rows, view)
+    console.print(view.said(texts.DELIVERIES_SHOWN, count=len(rows), zone=view.zone.key), style="dim")
+
+
+def _state(row: Row, view: View) -> Styled:
+    return coloured(row["state"], view.word(DELIVERY_STATES, row["state"]))
+
+
+def _rule(row: Row, _: View) -> str:
+    return clean(str(row["rule"] or row["plugin"]))
+
+
+COLUMNS = (
+    Column(texts.ID, lambda row, _: Styled(str(row["id"]), "dim")),
+    Column(texts.TIME, lambda row, view: view.when(row["updated_at"])),
+    Column(texts.MESSAGE, lambda row, _: Styled(str(row["message_id"]), "dim"), from_width=70),
+    Column(texts.KIND, lambda row, view: view.word(texts.KINDS, row["kind"]), from_width=60),
+    Column(texts.ACCOUNT, lambda row, view: view.who(row["account"]), from_width=130),
+    Column(texts.TARGET, lambda row, view: view.who(row["target"])),
+    Column(texts.STATE, _state),
+    Column(texts.EVIDENCE, lambda row, view: view.word(texts.EVIDENCES, row["evidence"]), from_width=90),
+    Column(texts.ATTEMPTS, lambda row, _: str(row["attempts"]), from_width=100, right=True),
+    Column(texts.RULE, _rule, from_width=76, flexible=True),
+    Column(texts.ERROR, lambda row, _: Styled(clean(str(row["error"] or "")), "red"), flexible=True),
+)

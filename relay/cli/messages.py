@@ -1,0 +1,98 @@
+"""`relay messages`: what was received, and what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.text import Text as Styled
+
+from relay.cli import texts
+from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, Limit, configured, reporting
+from relay.cli.screen import clean, print_json, screen
+from relay.cli.tables import Column, View, coloured, print_table
+from relay.clock import SystemClock
+from relay.config import Config
+from relay.questions import MESSAGE_STATES
+from relay.store.protocol import Row
+
+HELP = """Received messages, newest first, and what became of each.
+
+Examples:
+
+- `relay messages` — the last 50
+- `relay messages --chat east --since 2h` — one chat (a name in [chats] or an id), the last two hours
+- `relay messages --since "2026-01-31 09:00" --limit 1000 --json` — for programs
+"""
+
+
+def messages(
+    config: ConfigPath = DEFAULT_CONFIG,
+    chat: Annotated[
+        list[str] | None,
+        typer.Option("--chat", metavar="CHAT", help="A name in [chats] or an id; may be given again."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="WHEN", help="30m, 2h, 7d, or a date and time.")
+    ] = None,
+    limit: Limit = None,
+    json: Json = False,
+) -> None:
+    """The command; `HELP` explains it."""
+    with configured(config) as read:
+        rows = asyncio.run(_ask(read, chat or [], since, limit))
+        if json:
+            print_json(rows)
+        else:
+            given = [name for name, value in (("--chat", chat), ("--since", since)) if value]
+            _show(read, rows, given)
+
+
+async def _ask(config: Config, chats: list[str], since: str | None, limit: str | None) -> list[Row]:
+    async with reporting(config) as report:
+        return await report.messages(chats=chats, since=since, limit=limit)
+
+
+def _show(config: Config, rows: list[Row], given: list[str]) -> None:
+    console = screen()
+    view = View(config, SystemClock().now(), console.width)
+    if not rows:
+        console.print(view.said(texts.NO_MESSAGES))
+        hint = texts.NONE_FOUND_HINT if given else texts.NO_MESSAGES_HINT
+        console.print(view.said(hint, given=", ".join(given)), style="dim")
+        return
+    print_table(console, COLUMNS, rows, view)
+    shown = view.said(texts.MESSAGES_SHOWN, count=len(rows), zone=view.zone.key)
+    console.print(shown, style="dim")
+
+
+def _id(row: Row, _: View) -> Styled:
+    return Styled(str(row["id"]), "dim")
+
+
+def _sender(row: Row, view: View) -> Styled:
+    if row["own"]:
+        return Styled(view.said(texts.OURS), "dim")
+    return Styled(view.who(row["sender"]))
+
+
+def _text(row: Row, view: View) -> Styled:
+    text = clean(str(row["text"]))
+    return Styled(text) if text else Styled(f"[{view.word(texts.TYPES, row['type'])}]", "dim")
+
+
+def _state(row: Row, view: View) -> Styled:
+    return coloured(row["state"], view.word(MESSAGE_STATES, row["state"]))
+
+
+COLUMNS = (
+    Column(texts.ID, _id),
+    Column(texts.TIME, lambda row, view: view.when(row["received_at"])),
+    Column(texts.CHAT, lambda row, view: view.who(row["chat"]), from_width=50),
+    Column(texts.SENDER, _sender, from_width=66),
+    Column(texts.TYPE, lambda row, view: view.word(texts.TYPES, row["type"]), from_width=100),
+    Column(texts.TEXT, _text, flexible=True),
+    Column(texts.STATE, _state),
+    Column(texts.REASON, lambda row, _: clean(str(row["reason"] or "")), from_width=130),
+)

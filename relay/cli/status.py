@@ -1,0 +1,141 @@
+"""`relay status`: how the bot is, at one look."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text as Styled
+
+from relay.cli import texts
+from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, configured, quietly_loaded, reporting
+from relay.cli.screen import clean, print_json, screen
+from relay.cli.tables import View, coloured
+from relay.clock import SystemClock
+from relay.config import Config
+from relay.questions import DELIVERY_STATES
+from relay.report import plugin_rows
+from relay.store.protocol import Row
+
+HELP = """How the bot is: what waits, what became of deliveries, which processes are alive, which plugins run.
+
+Examples:
+
+- `relay status`
+- `relay status --json` — for programs; ends with 0 whether or not the bot runs
+"""
+
+
+def status(config: ConfigPath = DEFAULT_CONFIG, json: Json = False) -> None:
+    """The command; `HELP` explains it."""
+    with configured(config) as read:
+        report = asyncio.run(_ask(read))
+        if json:
+            print_json(report)
+        else:
+            _show(read, report)
+
+
+async def _ask(config: Config) -> Row:
+    async with reporting(config) as report:
+        return await report.status(plugin_rows(config, quietly_loaded(config)))
+
+
+def _show(config: Config, report: Any) -> None:  # noqa: ANN401, RUF100 - the shape is the contract's
+    console = screen()
+    view = View(config, SystemClock().now(), console.width)
+    sections = (
+        (texts.INBOX, _inbox),
+        (texts.PROCESSES, _processes),
+        (texts.DELIVERIES, _deliveries),
+        (texts.PAUSES, _pauses),
+        (texts.ACCOUNTS, _accounts),
+        (texts.PLUGINS, _plugins),
+    )
+    for title, lines in sections:
+        _section(console, view.said(title), list(lines(report, view)))
+
+
+Line = tuple[Styled, ...]
+
+
+def _section(console: Console, title: str, lines: list[Line]) -> None:
+    """A title with lines under it; without lines, nothing."""
+    if not lines:
+        return
+    console.print(Styled(title, "bold"))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(width=0)
+    for _ in range(max(map(len, lines)) - 1):
+        grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for line in lines:
+        grid.add_row("", *line)
+    console.print(grid)
+    console.print()
+
+
+def _inbox(report: Any, view: View) -> Iterator[Line]:  # noqa: ANN401, RUF100 - the shape is the contract's
+    count = report["inbox"]["waiting"]
+    yield (Styled(view.said(texts.WAITING, count=count), "yellow" if count else ""),)
+
+
+def _deliveries(report: Any, view: View) -> Iterator[Line]:  # noqa: ANN401, RUF100 - the contract's
+    for state, count in report["deliveries"].items():
+        name = view.word(DELIVERY_STATES, state)
+        told = name if name == state else f"{name} {state}"
+        style = coloured(state, "").style if count else "dim"
+        meaning = Styled(view.word(texts.STATE_MEANINGS, state), "dim")
+        yield Styled(told, style), Styled(str(count).rjust(6), style), meaning
+
+
+def _processes(report: Any, view: View) -> Iterator[Line]:  # noqa: ANN401, RUF100 - the contract's
+    if not report["processes"]:
+        yield (Styled(view.said(texts.NOT_RUNNING), "yellow"),)
+    for each in report["processes"]:
+        state = Styled(view.said(texts.ALIVE), "green") if each["alive"] else _silent(view)
+        since = view.said(texts.SINCE, since=view.when(each["since"]), pid=each["pid"])
+        yield Styled(view.word(texts.ROLES, each["role"])), state, Styled(since, "dim")
+
+
+def _silent(view: View) -> Styled:
+    return Styled(view.said(texts.SILENT), "bold red")
+
+
+def _pauses(report: Any, view: View) -> Iterator[Line]:  # noqa: ANN401, RUF100 - the contract's
+    for pause in report["pauses"]:
+        who = view.who(pause["account"]) or view.said(texts.PLATFORM)
+        told = view.said(texts.PAUSED, until=view.when(pause["until"]), reason=clean(pause["reason"]))
+        yield Styled(who), Styled(told, "yellow")
+
+
+def _accounts(report: Any, view: View) -> Iterator[Line]:  # noqa: ANN401, RUF100 - the contract's
+    if not report["accounts"]:
+        yield (Styled(view.said(texts.NO_ACCOUNTS), "yellow"),)
+    for account in report["accounts"]:
+        yield (Styled(view.who(account)),)
+
+
+def _plugins(report: Any, view: View) -> Iterator[Line]:  # noqa: ANN401, RUF100 - the contract's
+    if not report["plugins"]:
+        yield (Styled(view.said(texts.NO_PLUGINS), "dim"),)
+    for plugin in report["plugins"]:
+        yield plugin_line(plugin, view)
+
+
+def plugin_line(plugin: Any, view: View) -> Line:  # noqa: ANN401, RUF100 - the contract's
+    """A plugin: name, state, source, and what is wrong with it."""
+    error = plugin["error"]
+    state = coloured(plugin["state"], view.word(texts.PLUGIN_STATES, plugin["state"]))
+    told = Styled(error_text(error), "red") if error else Styled("")
+    source = view.word(texts.SOURCES, plugin["source"])
+    return Styled(clean(plugin["name"])), state, Styled(source, "dim"), told
+
+
+def error_text(error: Row) -> str:
+    """A plugin's error with its place in front, as editors know to open it."""
+    place = ":".join(str(error[part]) for part in ("file", "line") if error[part])
+    return clean(f"{place}: {error['message']}" if place else str(error["message"]))

@@ -1,0 +1,128 @@
+"""Rows for people: in their time zone, with names for ids, as wide as the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text as Styled
+
+from relay.cli.screen import clean
+from relay.config import Config
+from relay.language import Language, Text
+from relay.store.protocol import Row
+
+ROOMY = 120
+"""From this width on, ids are shown in full."""
+
+COLOURS = {
+    "waiting": "yellow",
+    "routed": "green",
+    "skipped": "dim",
+    "set_aside": "bold red",
+    "queued": "cyan",
+    "sending": "cyan",
+    "accepted": "green",
+    "delivered": "green",
+    "unknown": "yellow",
+    "held": "bold yellow",
+    "failed": "bold red",
+    "expired": "magenta",
+    "discarded": "dim",
+    "active": "green",
+    "disabled": "dim",
+    "parked": "yellow",
+}
+
+
+class View:
+    """How this operator sees things: language, time zone, names for chats, and room for it."""
+
+    def __init__(self, config: Config, now: int, width: int) -> None:
+        self.language: Language = config.bot.language
+        self.width = width
+        self._zone = config.bot.zone
+        self._today = datetime.fromtimestamp(now / 1000, self._zone).date()
+        self._names = names_of(config.chats.names)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The bot's time zone."""
+        return self._zone
+
+    def said(self, text: Text, **values: object) -> str:
+        """A text in the bot's language."""
+        return text.said(self.language, **values)
+
+    def word(self, texts: Mapping[str, Text], key: object) -> str:
+        """The name for people of a state, a kind or the like; itself where it has none."""
+        text = texts.get(str(key))
+        return self.said(text) if text else clean(str(key or ""))
+
+    def who(self, wxid: object) -> str:
+        """The name of a chat or person, or the id, shortened where room is scarce."""
+        found = str(wxid or "")
+        return clean(self._names.get(found) or (found if self.width >= ROOMY else shortened(found)))
+
+    def when(self, moment: object) -> str:
+        """A time of the contract's shape, as short as it can be told apart."""
+        try:
+            at = datetime.fromisoformat(str(moment)).astimezone(self._zone)
+        except (ValueError, OverflowError):
+            return ""
+        if at.date() == self._today:
+            return at.strftime("%H:%M:%S")
+        return at.strftime("%m-%d %H:%M" if at.year == self._today.year else "%Y-%m-%d")
+
+
+def names_of(names: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The name of every wxid that a name stands for alone; the first such name counts."""
+    return {wxids[0]: name for name, wxids in reversed(list(names.items())) if len(wxids) == 1}
+
+
+def shortened(wxid: str) -> str:
+    """A long id with its middle left out: `R:1095…0001`."""
+    kept = 6 if wxid.startswith("R:") else 4
+    return wxid if len(wxid) <= kept + 5 else f"{wxid[:kept]}…{wxid[-4:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: from what screen width on it is shown, and whether it takes what room is left."""
+
+    header: Text
+    cell: Callable[[Row, View], str | Styled]
+    from_width: int = 0
+    flexible: bool = False
+    right: bool = False
+
+
+def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Row], view: View) -> None:
+    """Print the columns that have room; what is too long ends with an ellipsis, never on a second line."""
+    shown = [column for column in columns if console.width >= column.from_width]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, header_style="bold", border_style="dim")
+    for column in shown:
+        table.add_column(
+            Styled(view.said(column.header)),
+            no_wrap=True,
+            overflow="ellipsis",
+            ratio=1 if column.flexible else None,
+            justify="right" if column.right else "left",
+        )
+    for row in rows:
+        table.add_row(*(_styled(column.cell(row, view)) for column in shown))
+    console.print(table)
+
+
+def _styled(cell: str | Styled) -> Styled:
+    return cell if isinstance(cell, Styled) else Styled(cell)
+
+
+def coloured(key: object, shown: str) -> Styled:
+    """A state in its colour."""
+    return Styled(shown, COLOURS.get(str(key), ""))

@@ -1,0 +1,192 @@
+"""The commands' words in Chinese and English; a state's name stands with the questions."""
+
+from __future__ import annotations
+
+from relay.language import Text
+
+# --- complaints ----------------------------------------------------------------------------------
+
+CONFIGURATION = Text("配置有 {count} 个问题", "the configuration has {count} problem{s}")
+CONFIGURATION_HINT = Text("改好后再用 relay check 检查", "`relay check` looks again")
+USAGE_HINT = Text("`{command} --help` 有说明和例子", "`{command} --help` explains it, with examples")
+NO_DATABASE = Text("还没有数据库 {path}", "there is no database yet: {path}")
+NO_DATABASE_HINT = Text(
+    "先用 relay run 启动一次机器人；它收到的一切都存在那里",
+    "start the bot once with `relay run`; it keeps everything there",
+)
+PORT_TAKEN = Text("端口 {port} 已被占用", "port {port} is taken")
+PORT_TAKEN_HINT = Text("用 {option} 换一个端口", "choose another one with {option}")
+BAD_KEY = Text(
+    "密钥必须是 32 个字符，或 43 个 base64 字符", "the key must have 32 characters, or 43 of base64"
+)
+
+# --- tables --------------------------------------------------------------------------------------
+
+ID = Text("编号", "id")
+TIME = Text("时间", "time")
+CHAT = Text("会话", "chat")
+SENDER = Text("发送者", "sender")
+ACCOUNT = Text("账号", "account")
+TYPE = Text("类型", "type")
+TEXT = Text("内容", "text")
+STATE = Text("状态", "state")
+REASON = Text("原因", "reason")
+MESSAGE = Text("消息", "message")
+KIND = Text("方式", "kind")
+TARGET = Text("目标", "target")
+EVIDENCE = Text("依据", "evidence")
+ATTEMPTS = Text("次数", "tries")
+RULE = Text("规则", "rule")
+ERROR = Text("错误", "error")
+OURS = Text("我方", "ours")
+
+KINDS = {"forward": Text("转发", "forward"), "send": Text("发送", "send")}
+EVIDENCES = {
+    "answer": Text("应答", "answer"),
+    "echo": Text("回声", "echo"),
+    "log": Text("日志", "log"),
+    "silence": Text("无异常", "silence"),
+}
+TYPES = {
+    "announcement": Text("群公告", "announcement"),
+    "picture": Text("图片", "picture"),
+    "link": Text("链接", "link"),
+    "file": Text("文件", "file"),
+    "voice": Text("语音", "voice"),
+    "video": Text("视频", "video"),
+    "program": Text("小程序", "program"),
+    "card": Text("名片", "card"),
+    "channel": Text("视频号", "channel"),
+    "system": Text("系统", "system"),
+    "revoke": Text("撤回", "revoke"),
+    "location": Text("位置", "location"),
+    "redpacket": Text("红包", "redpacket"),
+    "emotionpic": Text("表情", "emotionpic"),
+    "imgtext": Text("图文", "imgtext"),
+    "merge": Text("合并消息", "merge"),
+    "text": Text("文本", "text"),
+}
+
+MESSAGES_SHOWN = Text("新的在前，共 {count} 条；时区 {zone}", "newest first; {count} shown; times in {zone}")
+NO_MESSAGES = Text("没有消息。", "No messages.")
+NO_MESSAGES_HINT = Text(
+    "机器人在运行吗？relay status 可以看到；平台的回调地址应指向 server.callback_path。",
+    "Does the bot run? `relay status` tells; the platform's callback must point to server.callback_path.",
+)
+NONE_FOUND_HINT = Text("放宽条件再试：{given}", "Ask for more: this was limited by {given}.")
+DELIVERIES_SHOWN = Text(
+    "新的在前，共 {count} 个；时区 {zone}", "newest first; {count} shown; times in {zone}"
+)
+NO_DELIVERIES = Text("没有投递。", "No deliveries.")
+NO_DELIVERIES_HINT = Text(
+    "有路由或规则命中消息后才会有投递；relay messages 列出收到的消息。",
+    "There is one for each target of a route or rule that matched; `relay messages` lists what came in.",
+)
+
+# --- status --------------------------------------------------------------------------------------
+
+INBOX = Text("收件箱", "Inbox")
+WAITING = Text("{count} 条等待处理", "{count} waiting")
+DELIVERIES = Text("投递", "Deliveries")
+PROCESSES = Text("进程", "Processes")
+PLUGINS = Text("插件", "Plugins")
+ACCOUNTS = Text("我方账号", "Accounts")
+NO_ACCOUNTS = Text("还不知道；在列出之前不处理消息", "not known yet; until they are listed nothing is routed")
+PAUSES = Text("暂停", "Paused")
+PAUSED = Text("到 {until}：{reason}", "until {until}: {reason}")
+PLATFORM = Text("整个平台", "the whole platform")
+NOT_RUNNING = Text("没有在运行；用 relay run 启动", "nothing runs; `relay run` starts it")
+ALIVE = Text("运行中", "alive")
+SILENT = Text("无响应", "silent")
+SINCE = Text("{since} 起，pid {pid}", "since {since}, pid {pid}")
+NO_PLUGINS = Text("没有插件", "none")
+ROLES = {
+    "receiver": Text("接收", "receiver"),
+    "router": Text("路由", "router"),
+    "sender": Text("发送", "sender"),
+    "console": Text("控制台", "console"),
+}
+SOURCES = {"folder": Text("文件夹", "folder"), "shipped": Text("自带", "shipped")}
+PLUGIN_STATES = {
+    "active": Text("启用", "active"),
+    "disabled": Text("停用", "disabled"),
+    "failed": Text("失败", "failed"),
+    "parked": Text("搁置", "parked"),
+}
+STATE_MEANINGS = {
+    "queued": Text("等待轮到、节奏、延时或下次尝试", "waits for its turn, pace, delay or next attempt"),
+    "sending": Text("请求在途", "the request is on its way"),
+    "accepted": Text("平台已受理", "the platform took it"),
+    "delivered": Text("受理后没有失败", "accepted, and no failure since"),
+    "unknown": Text("可能已到达，等待回声", "may have arrived; waits for its echo"),
+    "held": Text("等待人工决定", "stopped for an operator"),
+    "failed": Text("被拒绝、次数用尽或失败事件", "refused, attempts used up, or a failure event"),
+    "expired": Text("太迟，不再发送", "too late to be worth sending"),
+    "discarded": Text("人工丢弃", "dropped by an operator"),
+}
+
+# --- check ---------------------------------------------------------------------------------------
+
+PROBLEMS = Text("{path}：{count} 个问题", "{path}: {count} problem{s}")
+FINE = Text("{path} 没有问题", "{path} is fine")
+WARNING = Text("提醒", "warning")
+CHATS = Text("会话名", "Chats")
+NAMED = Text("{count} 个名字", "{count} named")
+CALLBACKS = Text("回调", "Callbacks")
+CONSOLE = Text("控制台", "Console")
+OFF = Text("停用", "off")
+DATABASE = Text("数据库", "Database")
+LISTED = Text("启动时向平台查询", "listed at the platform when it starts")
+SOME_OFF = Text("（{count} 停用）", " ({count} off)")
+
+# --- sim and demo --------------------------------------------------------------------------------
+
+SIMULATOR = Text("模拟器", "Simulator")
+SIMULATOR_OPEN = Text(
+    "在浏览器里打开，扮演客户说话。Ctrl-C 结束。",
+    "Open it in a browser and type as a customer. Ctrl-C ends it.",
+)
+SIMULATOR_BOT = Text("让机器人连接它，在 bot.toml 里写：", "To connect a bot, write in its bot.toml:")
+SIMULATOR_CALLBACK = Text(
+    "回调地址可在页面上设置，或用 --callback-url。",
+    "Set the callback URL on the page, or with --callback-url.",
+)
+SIMULATOR_PUSHES = Text("回调推送到 --callback-url 给出的地址。", "Callbacks go to the --callback-url given.")
+
+FOLDER_TAKEN = Text("{folder} 里已有 bot.toml", "there is a bot.toml in {folder} already")
+FOLDER_TAKEN_HINT = Text("给 --folder 一个空文件夹", "give --folder an empty folder")
+FOLDER_BAD = Text("无法使用文件夹 {folder}：{reason}", "{folder} cannot be used: {reason}")
+PREPARING = Text("准备文件夹", "preparing a folder")
+STARTING_SIMULATOR = Text("启动模拟器", "starting the simulator")
+STARTING_BOT = Text("启动机器人和控制台", "starting the bot and its console")
+READY = Text("演示已就绪", "The demo is ready")
+OPEN = Text("在浏览器打开", "Open in a browser")
+DO = Text("然后", "Then")
+DO_MIRROR = Text(
+    "在“华东客户群”里说点什么：马上出现在另外两个客户群",
+    'say something in "East Customers": it appears in the other two customer rooms at once',
+)
+DO_PRICE = Text("说“价格”：机器人自动回复", 'say "price": the bot answers')
+DO_REFUND = Text(
+    "说“退款”或“投诉”：机器人回复，并转到“内部服务群”",
+    'say "refund" or "complaint": it answers, and forwards it to the "Service Team"',
+)
+PASSWORD = Text("密码", "Password")
+LOOK = Text("另一个终端", "In another terminal")
+FOLDER = Text("文件夹", "Folder")
+KEPT = Text("（结束后保留）", " (kept at the end)")
+REMOVED = Text("（结束后删除）", " (removed at the end)")
+END = Text("Ctrl-C 结束", "Ctrl-C ends it")
+ENDING = Text("正在结束…", "ending …")
+ENDED = Text("已结束。", "Ended.")
+DIED = Text("{name}意外退出（代码 {code}）", "the {name} ended unexpectedly (code {code})")
+LATE = Text("{name}在 {seconds} 秒内没有就绪", "the {name} was not ready within {seconds} seconds")
+LAST_LINES = Text("最后的输出：\n{lines}", "its last words:\n{lines}")
+NO_WORDS = Text("没有任何输出", "it said nothing")
+BOT = Text("机器人", "bot")
+THE_SIMULATOR = Text("模拟器", "simulator")
+PRICE = Text(
+    "您好，最新报价：标准版 199 元/月，专业版 499 元/月。",
+    "Hello! Standard is 29 a month, Professional 69.",
+)
+SERVICE = Text("非常抱歉给您带来不便，已转给客服，请稍候。", "We are sorry. Our service team has it now.")

@@ -1,0 +1,38 @@
+"""The private door's words in Chinese and English."""
+
+from __future__ import annotations
+
+from relay.language import Text
+
+FOREIGN_HOST = Text("这个地址不归本控制台", "this host is not ours")
+FOREIGN_HOST_HINT = Text(
+    "请用 localhost、127.0.0.1 或 console.host 里的名字访问",
+    "use localhost, 127.0.0.1 or the name in console.host",
+)
+NO_PASSWORD = Text("需要密码", "a password is required")
+NO_PASSWORD_HINT = Text(
+    "请求头里加上 Authorization: Bearer <console.password>",
+    "send the header Authorization: Bearer <console.password>",
+)
+NOT_FOUND = Text("没有这个路径", "there is no such path")
+NOT_FOUND_HINT = Text("可用的路径见 /", "/ lists those that there are")
+NOT_ALLOWED = Text("这里不能用这个方法", "this method is not possible here")
+NOT_ALLOWED_HINT = Text("请用 GET", "use GET")
+STORAGE = Text("数据库暂时不可用", "the database cannot be used at the moment")
+STORAGE_HINT = Text("详情见日志", "the log has the details")
+CRASHED = Text("出错了", "something went wrong")
+
+TITLE = Text("控制台", "Console")
+INTRODUCTION = Text(
+    "这是机器人的内部入口。目前提供 JSON，网页稍后推出。",
+    "This is the bot's private door. It speaks JSON for now; pages come later.",
+)
+PATHS = Text("路径", "Paths")
+STATUS = Text("收件箱、投递、进程、插件", "inbox, deliveries, processes, plugins")
+MESSAGES = Text("收到的消息，新的在前", "received messages, newest first")
+DELIVERIES = Text("投递，新的在前", "deliveries, newest first")
+TRY = Text("试一试", "Try it")
+SAME = Text(
+    "命令 relay status、relay messages、relay deliveries 给出同样的内容。",
+    "The commands relay status, relay messages and relay deliveries tell the same.",
+)
