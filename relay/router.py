@@ -187,8 +187,10 @@ class Router:
 
     async def _route(self, claimed: StoredMessage) -> None:
         routing = await self._pipeline.run(claimed.id, _message(claimed, self._settings.zone))
-        await self._store.finish(routing, self._settings.expire_after)
-        self._acting[claimed.chat] = claimed.account
+        if await self._store.finish(routing, self._settings.expire_after):
+            self._acting[claimed.chat] = claimed.account
+        else:  # another account's copy was first
+            self._acting.pop(claimed.chat, None)
 
 
 def _message(stored: StoredMessage, zone: dt.tzinfo) -> Message:

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import inspect
 import json
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,13 @@ def said(bot: Bot, chat: str) -> list[str]:
         "".join(item["text"] for item in json.loads(message.content)["items"])
         for message in bot.simulator.ledger.in_chat(chat)
     ]
+
+
+async def eventually(condition: Callable[[], Awaitable[object]]) -> None:
+    """Give everybody a chance to run until the condition holds."""
+    async with asyncio.timeout(10):
+        while not await condition():  # noqa: ASYNC110, RUF100 - what is waited for announces itself by nothing
+            await asyncio.sleep(0)
 
 
 def rule(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

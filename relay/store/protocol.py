@@ -55,7 +55,7 @@ class Store(Protocol):
         """Who acts on a room message; None when it waits no more."""
 
     async def finish(self, routed: Routing, expire_after: int) -> bool:
-        """Store state, trace and deliveries at once; false when the message was finished before."""
+        """Store state, trace and deliveries at once; false when it or a copy was finished before."""
 
     async def begin_sending(self, resolve_within: int) -> int:
         """Become the one sender and return the epoch; what was on its way is unknown from here."""

