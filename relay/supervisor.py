@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -21,13 +22,14 @@ from relay.config import Config, load
 from relay.errors import ConfigurationError, Problem
 from relay.lock import RoleLock
 from relay.process import GRACE, LIFELINE, SOCKET, configure_log
-from relay.roles import load_plugins, open_store
+from relay.roles import open_store
 
 log = structlog.get_logger("relay.supervisor")
 
 LOOK = 0.2  # seconds between two looks at the children
 STEADY = 10.0  # a role that lived so long starts again at once
 DELAYS = (0.0, 0.2, 1.0, 2.0, 5.0)  # seconds before a role that keeps dying starts again
+CHECK_TIMEOUT = 60.0  # seconds for `relay check` in a process of its own
 BACKLOG = 2048
 FIXED = (("server", "host"), ("server", "port"), ("console", "host"), ("console", "port"), ("storage", "url"))
 
@@ -53,7 +55,7 @@ def supervise(path: Path) -> int:
     """
     config = load(path)
     configure_log(config)
-    _check_plugins(config)
+    _check(path, strictly=False)
     lock = RoleLock(config.database, "supervisor")
     try:
         open_store(config, SystemClock()).close()  # migrates, before anybody else looks
@@ -62,10 +64,22 @@ def supervise(path: Path) -> int:
         lock.release()
 
 
-def _check_plugins(config: Config) -> None:
-    problems = load_plugins(config).problems
-    if problems:
-        raise ConfigurationError(tuple(problems))
+def _check(path: Path, *, strictly: bool) -> None:
+    """Let a process of its own load the plugins: what they run on import must not run here.
+
+    At the start a plugin that does not load is told of and left out; a reload (`strictly`) refuses it.
+    """
+    command = [sys.executable, "-m", "relay", "check", "--json", "--config", str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=CHECK_TIMEOUT, check=False)  # noqa: S603
+        rows = json.loads(done.stdout)["problems"]
+    except (subprocess.TimeoutExpired, ValueError, LookupError) as exc:
+        problem = Problem("plugins", f"relay check did not finish: {type(exc).__name__}")
+        raise ConfigurationError((problem,)) from exc
+    found = [Problem(row["path"], row["message"], row.get("value"), row.get("hint")) for row in rows]
+    grave = [each for each, row in zip(found, rows, strict=True) if strictly or "line" not in row]
+    if grave:
+        raise ConfigurationError(tuple(grave))
 
 
 class _Supervisor:
@@ -141,7 +155,7 @@ class _Supervisor:
         self._signals = [number for number in self._signals if number != signal.SIGHUP]
         try:
             config = load(self._path)
-            _check_plugins(config)
+            _check(self._path, strictly=True)
             self._refuse_moves(config)
         except ConfigurationError as exc:
             for problem in exc.problems:
