@@ -1,0 +1,97 @@
+"""What the supervisor mends, refuses and leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from processes.live import CUSTOMER, LiveBot, platform, rooms, until
+
+
+async def _pid(bot: LiveBot, role: str) -> int:
+    rows = (await bot.command("status"))["processes"]
+    return next(int(row["pid"]) for row in rows if row["role"] == role and row["alive"])
+
+
+def _gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z" if Path("/proc").is_dir() else False
+
+
+def test_a_role_that_dies_is_started_again(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (simulator, bot):
+            await bot.start()
+            for role in ("router", "sender"):
+                os.kill(await _pid(bot, role), signal.SIGKILL)
+            simulator.say(rooms(0)[0], CUSTOMER, "hello")
+            await until(lambda: len(simulator.ledger.effects()) == 2)
+
+    asyncio.run(go())
+
+
+def test_a_killed_supervisor_leaves_no_orphan(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (_, bot):
+            await bot.start()
+            children = [await _pid(bot, role) for role in ("receiver", "router", "sender", "console")]
+            assert bot.process is not None
+            bot.process.kill()
+            await asyncio.to_thread(bot.process.wait)
+            await until(lambda: all(_gone(pid) for pid in children))
+
+    asyncio.run(go())
+
+
+def test_a_second_relay_on_the_same_database_refuses_to_start(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (_, bot):
+            await bot.start()
+            second = [sys.executable, "-m", "relay", "run", "--role", "sender", "--config", str(bot.config)]
+            done = await asyncio.to_thread(
+                subprocess.run, second, env=bot.environment, capture_output=True, timeout=30, check=False
+            )
+            assert done.returncode == 1
+            assert b"stop that one first" in done.stderr
+
+    asyncio.run(go())
+
+
+def test_a_broken_configuration_changes_nothing_at_reload_and_says_why(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (simulator, bot):
+            await bot.start()
+            before = await _pid(bot, "router")
+            bot.config.write_text(bot.config.read_text().replace("contains", "contians"))
+            assert bot.process is not None
+            bot.process.send_signal(signal.SIGHUP)
+            log = tmp_path / "bot.log"
+            await until(lambda: "contians" in log.read_text())
+            bot.config.write_text(bot.config.read_text().replace("contians", "contains"))
+            assert await _pid(bot, "router") == before
+            simulator.say(rooms(0)[0], CUSTOMER, "price?")
+            await until(lambda: len(simulator.ledger.effects()) == 3)
+
+    asyncio.run(go())
+
+
+def test_a_good_configuration_takes_effect_at_reload(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (simulator, bot):
+            await bot.start()
+            before = await _pid(bot, "router")
+            bot.config.write_text(bot.config.read_text().replace("100 yuan", "90 yuan"))
+            assert bot.process is not None
+            bot.process.send_signal(signal.SIGHUP)
+            await until(lambda: _gone(before))
+            simulator.say(rooms(0)[0], CUSTOMER, "price?")
+            await until(lambda: b"90 yuan" in simulator.ledger.in_chat(rooms(0)[0])[-1].content)
+
+    asyncio.run(go())
