@@ -148,7 +148,7 @@ CREATE TABLE deliveries (
 ) STRICT;
 CREATE UNIQUE INDEX deliveries_forward_once ON deliveries (message, target) WHERE kind = 'forward';
 CREATE INDEX deliveries_open ON deliveries (account, target, position) WHERE state IN ('queued', 'sending', 'unknown');
-CREATE INDEX deliveries_settle ON deliveries (settle_at) WHERE state IN ('accepted', 'unknown');
+CREATE INDEX deliveries_settle ON deliveries (settle_at) WHERE settle_at IS NOT NULL;
 CREATE INDEX deliveries_expiry ON deliveries (expires_at) WHERE state = 'queued';
 CREATE INDEX deliveries_state ON deliveries (state, id);
 CREATE INDEX deliveries_target ON deliveries (target, id);
@@ -203,6 +203,7 @@ CREATE TABLE attempts (
   CHECK ((ended_at IS NULL) = (outcome IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attempts_pace ON attempts (started_at);
+CREATE INDEX attempts_echo ON attempts (account, started_at) WHERE echo IS NULL;
 CREATE INDEX attempts_svrid ON attempts (api_send_svrid) WHERE api_send_svrid IS NOT NULL;
 
 -- What holds up a whole account; account '' is the platform as a whole.

@@ -14,7 +14,7 @@ from relay.wire.content import content_of
 _NEW = """
 SELECT id, account, wx_svrid, chat, chat_type, sender, type, time,
        api_send_id || api_send_svrid, raw, received_at
-FROM messages WHERE state = 'waiting' AND own IS NULL ORDER BY id LIMIT ?
+FROM messages INDEXED BY messages_new WHERE state = 'waiting' AND own IS NULL ORDER BY id LIMIT ?
 """
 
 

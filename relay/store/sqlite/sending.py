@@ -15,14 +15,17 @@ from relay.store.values import Delivery, Intent, Pause, Result
 _COLUMNS = "id, message, kind, account, target, state, attempts, spent, solo, position, expires_at, retry_at"
 _OPEN = "state IN ('queued', 'sending', 'unknown')"
 
+# The planner, left to itself, takes a list of states for an index to sort by:
+# `INDEXED BY` names the one that keeps the cost from growing with the backlog.
+
 # The next pair of account and target that has anything open: one step of a
 # loose index scan, so that the cost follows the pairs and not the backlog.
 _NEXT_PAIR = f"""
-SELECT account, target FROM deliveries
+SELECT account, target FROM deliveries INDEXED BY deliveries_open
 WHERE {_OPEN} AND (account, target) > (?, ?) ORDER BY account, target LIMIT 1
 """
 _FIRST_IN_LINE = f"""
-SELECT {_COLUMNS} FROM deliveries
+SELECT {_COLUMNS} FROM deliveries INDEXED BY deliveries_open
 WHERE {_OPEN} AND account = ? AND target = ? AND due_at <= ? ORDER BY position LIMIT ?
 """
 _INTENT = f"""
@@ -161,8 +164,9 @@ def anything_due(connection: apsw.Connection, now: int) -> bool:
         ask.every(
             connection,
             """
-            SELECT 1 FROM deliveries WHERE state IN ('accepted', 'unknown') AND settle_at <= ?1
-            UNION ALL SELECT 1 FROM deliveries WHERE state = 'queued' AND expires_at <= ?1 LIMIT 1
+            SELECT 1 FROM deliveries INDEXED BY deliveries_settle WHERE settle_at <= ?1
+            UNION ALL
+            SELECT 1 FROM deliveries INDEXED BY deliveries_expiry WHERE state = 'queued' AND expires_at <= ?1 LIMIT 1
             """,
             (now,),
         )
@@ -173,18 +177,19 @@ def settle_due(connection: apsw.Connection, now: int) -> int:
     """Take the steps that time alone decides: delivered, held, failed, expired. Returns how many."""
     steps = (
         """
-        UPDATE deliveries
+        UPDATE deliveries INDEXED BY deliveries_settle
         SET state = 'delivered', evidence = CASE evidence WHEN 'answer' THEN 'silence' ELSE evidence END,
             error = NULL, settle_at = NULL, updated_at = ?1
         WHERE state = 'accepted' AND settle_at <= ?1
         """,
         """
-        UPDATE deliveries SET state = CASE doubtful WHEN 1 THEN 'failed' ELSE 'held' END,
+        UPDATE deliveries INDEXED BY deliveries_settle
+        SET state = CASE doubtful WHEN 1 THEN 'failed' ELSE 'held' END,
                error = coalesce(error, 'no answer') || '; no echo came', settle_at = NULL, updated_at = ?1
         WHERE state = 'unknown' AND settle_at <= ?1
         """,
         """
-        UPDATE deliveries SET state = 'expired', updated_at = ?1,
+        UPDATE deliveries INDEXED BY deliveries_expiry SET state = 'expired', updated_at = ?1,
                error = coalesce(error || '; ', '') || 'expire_after passed'
         WHERE state = 'queued' AND expires_at <= ?1
         """,

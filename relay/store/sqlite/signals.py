@@ -23,20 +23,22 @@ FROM events WHERE signal = 1 AND id > ? ORDER BY id LIMIT ?
 _BY_ID = """
 SELECT d.id, d.state, d.attempts, d.evidence, d.spoken,
        (SELECT max(echo) FROM attempts WHERE delivery = d.id), a.number
-FROM deliveries d JOIN attempts a ON a.delivery = d.id WHERE d.id = ? AND a.number = ? AND d.account = ?
+FROM deliveries d JOIN attempts a ON a.delivery = d.id
+WHERE d.id = ?1 AND a.number = ?2 AND ?3 IN (d.account, '')
 """
 _BY_SVRID = """
 SELECT d.id, d.state, d.attempts, d.evidence, d.spoken,
        (SELECT max(echo) FROM attempts WHERE delivery = d.id), a.number
-FROM attempts a JOIN deliveries d ON d.id = a.delivery WHERE a.api_send_svrid = ? AND d.account = ?
+FROM attempts a JOIN deliveries d ON d.id = a.delivery
+WHERE a.api_send_svrid = ?1 AND ?2 IN (d.account, '')
 """
 _FORWARDS = """
 SELECT d.id, d.state, d.attempts, d.evidence, d.spoken, a.echo, a.number, m.raw
-FROM deliveries d JOIN attempts a ON a.delivery = d.id AND a.number = d.attempts
+FROM attempts a JOIN deliveries d ON d.id = a.delivery AND d.attempts = a.number
 JOIN messages m ON m.id = d.message
-WHERE d.target = ? AND d.account = ? AND d.kind = 'forward' AND m.type = ? AND a.echo IS NULL
-  AND a.started_at BETWEEN ? AND ? AND d.state IN ('sending', 'unknown', 'accepted', 'delivered', 'held')
-ORDER BY d.id DESC LIMIT 50
+WHERE a.echo IS NULL AND a.account = ? AND a.started_at BETWEEN ? AND ?
+  AND (a.outcome IS NULL OR a.outcome IN ('taken', 'unknown'))
+  AND d.target = ? AND d.kind = 'forward' AND m.type = ?
 """
 
 
@@ -48,7 +50,7 @@ def signals(connection: apsw.Connection, after: tuple[int, int], limit: int) -> 
 
 
 def by_api_send_id(connection: apsw.Connection, delivery: int, number: int, account: str) -> Tracked | None:
-    """The delivery and attempt that an api_send_id names."""
+    """The delivery and attempt that an api_send_id names; account "" where the signal tells none."""
     row = ask.first(connection, _BY_ID, (delivery, number, account))
     return None if row is None else _tracked(row)
 
@@ -61,10 +63,8 @@ def by_api_send_svrid(connection: apsw.Connection, api_send_svrid: str, account:
 
 def forwards_without_echo(connection: apsw.Connection, signal: Signal, window: int) -> list[Tracked]:
     """Forwards of that account to that chat that may still come back; `window` in milliseconds."""
-    until = signal.received_at + 1000  # clocks of two machines may differ a little
-    rows = ask.every(
-        connection, _FORWARDS, (signal.chat, signal.account, signal.type, signal.received_at - window, until)
-    )
+    since, until = signal.received_at - window, signal.received_at + 1000  # two clocks may differ a little
+    rows = ask.every(connection, _FORWARDS, (signal.account, since, until, signal.chat, signal.type))
     return [_tracked(row) for row in rows]
 
 
