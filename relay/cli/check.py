@@ -165,13 +165,13 @@ def _at(host: str, port: int) -> str:
 
 
 def _plugin(outcome: Outcome, config: Config, plugin: Loaded) -> Styled:
-    """A plugin with what its table lists: `group_mirror  2 routes (1 off)`."""
+    """A plugin with what its table lists: `group_mirror  routes: 2 (1 off)`."""
     line = Styled(clean(plugin.name), "bold")
     for key, value in config.plugins.settings.get(plugin.name, {}).items():
         tables = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
         if tables:
             off = sum(item.get("enabled") is False for item in tables)
-            line.append(f"  {len(tables)} {clean(key)}").append(_off(outcome, off), "dim")
+            line.append(f"  {clean(key)}: {len(tables)}").append(_off(outcome, off), "dim")
     return line
 
 

@@ -81,6 +81,10 @@ def _rule(row: Row, _: View) -> str:
     return clean(str(row["rule"] or row["plugin"]))
 
 
+def _error(row: Row, _: View) -> Styled:
+    return Styled(clean(str(row["error"] or "")), "red")
+
+
 COLUMNS = (
     Column(texts.ID, lambda row, _: Styled(str(row["id"]), "dim")),
     Column(texts.TIME, lambda row, view: view.when(row["updated_at"])),
@@ -89,8 +93,8 @@ COLUMNS = (
     Column(texts.ACCOUNT, lambda row, view: view.who(row["account"]), from_width=130),
     Column(texts.TARGET, lambda row, view: view.who(row["target"])),
     Column(texts.STATE, _state),
-    Column(texts.EVIDENCE, lambda row, view: view.word(texts.EVIDENCES, row["evidence"]), from_width=90),
+    Column(texts.EVIDENCE, lambda row, view: view.word(texts.EVIDENCES, row["evidence"]), from_width=80),
     Column(texts.ATTEMPTS, lambda row, _: str(row["attempts"]), from_width=100, right=True),
     Column(texts.RULE, _rule, from_width=76, flexible=True),
-    Column(texts.ERROR, lambda row, _: Styled(clean(str(row["error"] or "")), "red"), flexible=True),
+    Column(texts.ERROR, _error, from_width=50, flexible=True),
 )

@@ -103,9 +103,21 @@ class Column:
 
 
 def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Row], view: View) -> None:
-    """Print the columns that have room; what is too long ends with an ellipsis, never on a second line."""
-    shown = [column for column in columns if console.width >= column.from_width]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, header_style="bold", border_style="dim")
+    """Print the columns that have room and something to say; what is too long ends with an ellipsis."""
+    told = {
+        column: [_styled(column.cell(row, view)) for row in rows]
+        for column in columns
+        if console.width >= column.from_width
+    }
+    shown = {column: cells for column, cells in told.items() if any(cell.plain for cell in cells)}
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        expand=any(column.flexible for column in shown),
+        header_style="bold",
+        border_style="dim",
+    )
     for column in shown:
         table.add_column(
             Styled(view.said(column.header)),
@@ -114,8 +126,8 @@ def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Row]
             ratio=1 if column.flexible else None,
             justify="right" if column.right else "left",
         )
-    for row in rows:
-        table.add_row(*(_styled(column.cell(row, view)) for column in shown))
+    for cells in zip(*shown.values(), strict=True):
+        table.add_row(*cells)
     console.print(table)
 
 

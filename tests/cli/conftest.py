@@ -1,0 +1,115 @@
+"""One command line in this process, and a bot with something to tell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.cli.app import execute
+from relay.testing import SECRETS, Bot
+
+ACCOUNT = "1688850000000001"
+EAST, WEST = "R:10950000000000001", "R:10950000000000002"
+CUSTOMER = "7881300000000001"
+HOSTILE = "[red]价格[/red] \x1b[31m \u202egnp.exe \u2066 \ud800"
+
+TOML = f"""
+[bot]
+language = "zh"
+
+[chats]
+east = "{EAST}"
+west = "{WEST}"
+both = ["east", "west"]
+
+[[plugins.group_mirror.routes]]
+name = "both ways"
+between = ["both"]
+
+[[plugins.keyword_reply.rules]]
+name = "price"
+contains = ["价格"]
+reply = "您好"
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:  # noqa: ANN401, RUF100 - whatever it printed
+        return json.loads(self.out)
+
+
+Relay = Callable[..., Ended]
+
+
+@pytest.fixture
+def relay(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Relay:
+    """Runs a command line: `relay("messages", "--json")`; the environment has the secrets, and is English."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    for name in ("LC_ALL", "LC_MESSAGES", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "en_GB.UTF-8")
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*arguments: str, columns: int | None = None) -> Ended:
+        if columns:
+            monkeypatch.setenv("COLUMNS", str(columns))
+        capsys.readouterr()
+        code = execute(arguments)
+        told = capsys.readouterr()
+        return Ended(code, told.out, told.err)
+
+    return run
+
+
+async def _fill(folder: Path) -> None:
+    async with Bot(TOML, accounts=(ACCOUNT,), folder=folder) as bot:
+        bot.simulator.add_account(ACCOUNT, "小助手")
+        bot.simulator.add_contact(CUSTOMER, "李伟")
+        for room in (EAST, WEST):
+            bot.simulator.add_room(room, "客户群", [ACCOUNT, CUSTOMER])
+        for text in ("大家好，" + "很长的话" * 40, HOSTILE, "hello"):
+            bot.simulator.say(EAST, CUSTOMER, text)
+            await bot.work()
+            bot.clock.jump(1)
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bot.toml of a bot that has mirrored three messages and answered one; tests only read it."""
+    folder = tmp_path_factory.mktemp("filled")
+    asyncio.run(_fill(folder))
+    return folder / "bot.toml"
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """The bot.toml of a bot that has a database, and nothing in it."""
+    asyncio.run(_open(tmp_path))
+    return tmp_path / "bot.toml"
+
+
+async def _open(folder: Path) -> None:
+    async with Bot(TOML, folder=folder):
+        pass
+
+
+@pytest.fixture
+def fresh(empty: Path) -> Path:
+    """The bot.toml of a bot that never ran."""
+    for file in empty.parent.glob("relay.db*"):
+        file.unlink()
+    return empty

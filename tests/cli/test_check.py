@@ -1,0 +1,83 @@
+"""`relay check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cli.conftest import Relay
+
+from relay.testing import SECRETS
+
+
+def write(folder: Path, plugin: str) -> None:
+    (folder / "plugins").mkdir()
+    (folder / "plugins" / "broken.py").write_text(plugin, "utf-8")
+
+
+def test_a_good_configuration_is_summed_up(relay: Relay, fresh: Path) -> None:
+    ended = relay("check", "--config", str(fresh))
+    assert ended.code == 0
+    for told in ("✓", "east", "group_mirror  routes: 1", "keyword_reply  rules: 1", "127.0.0.1:8080"):
+        assert told in ended.out
+
+
+def test_it_makes_no_database(relay: Relay, fresh: Path) -> None:
+    relay("check", "--config", str(fresh))
+    assert not (fresh.parent / "relay.db").exists()
+
+
+def test_every_problem_has_a_line_of_its_own(relay: Relay, fresh: Path) -> None:
+    with fresh.open("a", encoding="utf-8") as file:
+        file.write('\n[delivery]\nper_minute = 900\nmax_atempts = 3\n[storage]\nurl = "mysql://x"\n')
+    ended = relay("check", "--config", str(fresh), columns=40)
+    lines = ended.out.splitlines()
+    assert ended.code == 2
+    for path in ("delivery.per_minute = 900", "delivery.max_atempts = 3", "storage.url"):
+        assert len([line for line in lines if path in line]) == 1
+    assert "did you mean `max_attempts`?" in ended.out
+
+
+def test_a_plugin_that_does_not_load_is_told_with_file_and_line(relay: Relay, fresh: Path) -> None:
+    write(fresh.parent, "x = 1\nundefined_name\n")
+    ended = relay("check", "--config", str(fresh))
+    assert ended.code == 2
+    assert f"{fresh.parent}/plugins/broken.py:2: NameError" in ended.out
+
+
+def test_what_a_plugin_prints_does_not_spoil_the_json(relay: Relay, fresh: Path) -> None:
+    write(fresh.parent, "print('hello')\nfrom relay import Plugin\nplugin = Plugin('broken')\n")
+    ended = relay("check", "--config", str(fresh), "--json")
+    assert ended.json()["ok"] is True
+    assert "hello" in ended.err
+
+
+def test_the_settings_of_a_plugin_are_checked(relay: Relay, fresh: Path) -> None:
+    with fresh.open("a", encoding="utf-8") as file:
+        file.write('\n[[plugins.keyword_reply.rules]]\nname = "x"\ncontans = ["y"]\nreply = "z"\n')
+    ended = relay("check", "--config", str(fresh))
+    assert ended.code == 2
+    assert "did you mean `contains`?" in ended.out
+
+
+def test_for_programs_problems_and_warnings_have_parts(relay: Relay, fresh: Path) -> None:
+    text = fresh.read_text("utf-8").replace("[platform]", '[platform]\nbase_url = "http://a.test"')
+    fresh.write_text(text, "utf-8")
+    told = relay("check", "--config", str(fresh), "--json").json()
+    assert told["ok"] is True
+    assert told["problems"] == []
+    assert set(told["warnings"][0]) == {"path", "value", "message", "hint"}
+
+
+def test_a_failure_for_programs_is_an_error_as_well(relay: Relay, tmp_path: Path) -> None:
+    told = relay("check", "--config", str(tmp_path / "none.toml"), "--json").json()
+    assert told["ok"] is False
+    assert told["error"].endswith("1 problem")
+
+
+def test_a_secret_in_a_plugin_error_is_masked(relay: Relay, fresh: Path) -> None:
+    secret = SECRETS["RELAY_APP_SECRET"]
+    write(fresh.parent, f"raise ValueError('{secret}')\n")
+    for json in ([], ["--json"]):
+        told = relay("check", "--config", str(fresh), *json)
+        assert secret not in told.out + told.err
+        assert "ValueError" in told.out

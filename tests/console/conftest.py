@@ -1,0 +1,86 @@
+"""The private door of a bot that has mirrored a message."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+
+from relay.config import Config, load
+from relay.console.app import create_console
+from relay.roles import load_plugins, open_store
+from relay.store.sqlite import SqliteStore
+from relay.testing import SECRETS, Bot, ManualClock, asgi_call
+
+ACCOUNT = "1688850000000001"
+EAST, WEST = "R:10950000000000001", "R:10950000000000002"
+CUSTOMER = "7881300000000001"
+PASSWORD = SECRETS["RELAY_CONSOLE_PASSWORD"]
+KEY = {"authorization": f"Bearer {PASSWORD}"}
+TOML = f"""
+[bot]
+language = "en"
+[chats]
+east = "{EAST}"
+west = "{WEST}"
+[[plugins.group_mirror.routes]]
+name = "both ways"
+between = ["east", "west"]
+"""
+
+Ask = Callable[..., tuple[int, Any]]
+
+
+@dataclass(frozen=True)
+class Door:
+    """The app, and what it stands on."""
+
+    config: Config
+    store: SqliteStore
+    clock: ManualClock
+    app: Starlette
+
+    def with_console(self, **keys: object) -> Starlette:
+        """The same door with other keys in [console]."""
+        console = self.config.console.model_copy(update=keys)
+        return create_console(replace(self.config, console=console), self.store, load_plugins(self.config))
+
+
+async def _fill(folder: Path) -> ManualClock:
+    async with Bot(TOML, accounts=(ACCOUNT,), folder=folder) as bot:
+        bot.simulator.add_account(ACCOUNT, "Assistant")
+        bot.simulator.add_contact(CUSTOMER, "Emma")
+        for room in (EAST, WEST):
+            bot.simulator.add_room(room, "Customers", [ACCOUNT, CUSTOMER])
+        bot.simulator.say(EAST, CUSTOMER, "hello")
+        await bot.work()
+        return bot.clock
+
+
+@pytest.fixture(scope="session")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    folder = tmp_path_factory.mktemp("door")
+    clock = asyncio.run(_fill(folder))
+    config = load(folder / "bot.toml", SECRETS)
+    store = open_store(config, clock)
+    yield Door(config, store, clock, create_console(config, store, load_plugins(config), clock))
+    store.close()
+
+
+@pytest.fixture
+def ask(door: Door) -> Ask:
+    """One request with the password: `ask("/api/status")`; `headers` replace those that are sent."""
+
+    def ask(path: str, headers: Mapping[str, str] = KEY, method: str = "GET") -> tuple[int, Any]:
+        path, _, query = path.partition("?")
+        asked = dict(pair.split("=", 1) for pair in query.split("&") if pair)
+        status, body = asyncio.run(asgi_call(door.app, method, path, query=asked, headers=headers))
+        return status, json.loads(body) if body[:1] in (b"{", b"[") else body.decode()
+
+    return ask
