@@ -136,7 +136,7 @@ class Client:
         self._transport = transport
         self._credentials = credentials
         self._clock = clock
-        self._lock = asyncio.Lock()
+        self._fetching: asyncio.Task[str | Answer | NoAnswer] | None = None
         self._token = ""
         self._refresh_at = 0
 
@@ -176,14 +176,17 @@ class Client:
         return await self._new_token(self._token)
 
     async def _new_token(self, refused: str) -> str | Answer | NoAnswer:
-        """A token other than `refused`; whoever comes second gets what the first one fetched."""
-        async with self._lock:
-            if self._token and self._token != refused and self._clock.now() < self._refresh_at:
-                return self._token
-            asked_at = self._clock.now()
-            body = token_body(self._credentials.app_id, self._credentials.app_secret)
-            answer = await self._transport.request("POST", "/oauth/token", body=body)
-            return self._take_token(answer, asked_at)
+        """A token other than `refused`; whoever asks meanwhile gets what the first one was told."""
+        if self._token and self._token != refused and self._clock.now() < self._refresh_at:
+            return self._token
+        if self._fetching is None or self._fetching.done():
+            self._fetching = asyncio.create_task(self._fetch_token())
+        return await asyncio.shield(self._fetching)
+
+    async def _fetch_token(self) -> str | Answer | NoAnswer:
+        asked_at = self._clock.now()
+        body = token_body(self._credentials.app_id, self._credentials.app_secret)
+        return self._take_token(await self._transport.request("POST", "/oauth/token", body=body), asked_at)
 
     def _take_token(self, answer: Answer | NoAnswer, asked_at: int) -> str | Answer | NoAnswer:
         if isinstance(answer, NoAnswer):
