@@ -108,9 +108,10 @@ class Lanes:
         """The pause for all that a refusal of who we are asks for."""
         return self._pause(Pause(EVERYBODY, now + HALT_STEP, 1, reason))
 
-    def succeeded(self, account: str) -> list[Pause]:
-        """The pauses that an accepted request ends."""
-        over = [self._pauses.pop(pause.account) for pause in self._held_by(account)]
+    def succeeded(self, account: str, now: int) -> list[Pause]:
+        """The pauses that an accepted request ends: those it waited for, not one that began meanwhile."""
+        past = [pause for pause in self._held_by(account) if pause.until <= now]
+        over = [self._pauses.pop(pause.account) for pause in past]
         return [Pause(pause.account, 0, 0, "") for pause in over]
 
     def _held_by(self, account: str) -> list[Pause]:

@@ -17,7 +17,7 @@ from relay.directory import Directory
 from relay.lanes import WINDOW, Lanes
 from relay.store.protocol import Store
 from relay.store.states import AttemptOutcome, DeliveryKind
-from relay.store.values import Delivery, Intent, Signal, Tracked, Verdict
+from relay.store.values import Delivery, Intent, Pause, Signal, Tracked, Verdict
 from relay.store.watch import Watch
 from relay.tasks import Tasks
 from relay.wire.answers import Answer
@@ -122,7 +122,7 @@ class Sender:
             return await self._store.by_api_send_id(*named, signal.account)
         if signal.api_send_svrid:
             return await self._store.by_api_send_svrid(signal.api_send_svrid, signal.account)
-        if signal.failure:
+        if signal.failure or signal.api_send_id:  # forwards have no ids: this is another program's
             return None
         candidates = await self._store.forwards_without_echo(signal, outcomes.FORWARD_WINDOW)
         return outcomes.fitting_forward(signal, candidates)
@@ -148,7 +148,7 @@ class Sender:
 
     def _batches(self, lines: Sequence[list[Delivery]]) -> list[list[Delivery]]:
         """One list per request, in line: a message to several targets, or messages to one."""
-        sends = [list(takewhile(_is_send, line)) for line in lines if _is_send(line[0])]
+        sends = [_together(line) for line in lines if _is_send(line[0])]
         heads = [line[0] for line in lines if not _is_send(line[0])]
         solo = [[head] for head in heads if head.solo]
         together = sorted((head for head in heads if not head.solo), key=_message)
@@ -178,9 +178,11 @@ class Sender:
         """One request: the intent is on record, now the bytes may go."""
         answer = await self._exchange(intents)
         now = self._clock.now()
-        ended = results(intents, answer, self._settings.policy, now)
-        await self._store.record_results(ended)
-        await self._mind_lane(intents[0].delivery.account, answer, now)
+        # The lane first: what goes back to queued must find it closed already.
+        pauses = self._mind_lane(intents[0].delivery.account, answer, now)
+        await self._store.record_results(results(intents, answer, self._settings.policy, now))
+        for pause in pauses:
+            await self._store.set_pause(pause)
         self._watch.nudge()
 
     async def _exchange(self, intents: list[Intent]) -> Answer | NoAnswer:
@@ -213,21 +215,23 @@ class Sender:
             ],
         )
 
-    async def _mind_lane(self, account: str, answer: Answer | NoAnswer, now: int) -> None:
+    def _mind_lane(self, account: str, answer: Answer | NoAnswer, now: int) -> list[Pause]:
         """Let a refusal hold up the account, or everybody, and an accepted request end that."""
         ending = classify(answer)
         if ending.outcome is AttemptOutcome.TAKEN:
-            pauses = self._lanes.succeeded(account)
-        elif ending.outcome is AttemptOutcome.THROTTLED:
-            pauses = [self._lanes.throttled(account, ending.error or "", now)]
-        elif ending.outcome is AttemptOutcome.NOT_EXECUTED:
-            pauses = [self._lanes.halted(ending.error or "", now)]
+            return self._lanes.succeeded(account, now)
+        if ending.outcome is AttemptOutcome.THROTTLED:
+            return [self._lanes.throttled(account, ending.error or "", now)]
+        if ending.outcome is AttemptOutcome.NOT_EXECUTED:
             told = "configuration" if ending.code in CONFIGURATION_CODES else "token"
             log.error("sending_stopped", error=ending.error, cause=told)
-        else:
-            return
-        for pause in pauses:
-            await self._store.set_pause(pause)
+            return [self._lanes.halted(ending.error or "", now)]
+        return []
+
+
+def _together(line: Sequence[Delivery]) -> list[Delivery]:
+    """The first sends of a line that may share a request: what was refused with others goes alone."""
+    return list(line[:1] if line[0].solo else takewhile(lambda each: _is_send(each) and not each.solo, line))
 
 
 def _is_send(delivery: Delivery) -> bool:
