@@ -23,7 +23,7 @@ ENVIRONMENT = {
     "RELAY_CALLBACK_SECRET": "0123456789abcdef",
     "RELAY_CONSOLE_PASSWORD": "correct horse",
 }
-DOCUMENTS = ("bot.toml",)
+DOCUMENTS = ("bot.toml", "README.md", "README.zh-CN.md")
 """Where every setting must be named."""
 
 

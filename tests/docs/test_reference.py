@@ -1,0 +1,115 @@
+"""What the READMEs list is what there is: no setting, key, state, command or module more or less."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import typer
+from docs.readme import BOTH, ROOT, Readme, names
+
+from relay import loader
+from relay.cli.app import build
+from relay.config import NOT_YET, settings_table
+from relay.config.complaints import written
+from relay.store.states import STEPS, DeliveryState
+
+REQUIRED = {"README.md": "required", "README.zh-CN.md": "必填"}
+
+each = pytest.mark.parametrize("readme", BOTH, ids=lambda readme: readme.name)
+
+
+def shown(readme: Readme, default: str | None) -> str:
+    return REQUIRED[readme.name] if default is None else f"`{default}`"
+
+
+@each
+def test_the_settings_are_these(readme: Readme) -> None:
+    (table,) = readme.tables("Settings")
+    listed = [(path, default) for path, default, _ in table]
+    assert listed == [(f"`{each.path}`", shown(readme, each.default)) for each in settings_table()]
+
+
+def test_the_english_sentences_are_those_of_the_code() -> None:
+    (table,) = BOTH[0].tables("Settings")
+    assert [row[2] for row in table] == [each.sentence for each in settings_table()]
+
+
+@each
+@pytest.mark.parametrize(
+    ("at", "plugin", "listing"), [(0, "group_mirror", "routes"), (1, "keyword_reply", "rules")]
+)
+def test_the_keys_of_routes_and_rules_are_these(readme: Readme, at: int, plugin: str, listing: str) -> None:
+    found = loader.Found(plugin, ROOT / "plugins" / f"{plugin}.py", "folder")
+    model = get_args(loader.load(found).settings.model_fields[listing].annotation)[0]
+    keys = {
+        f"`{field.alias or name}`": shown(readme, None if field.is_required() else written(field.default))
+        for name, field in model.model_fields.items()
+    }
+    assert {key: default for key, default, _ in readme.tables("Rules and routes")[at]} == keys
+
+
+@each
+def test_the_delivery_states_are_these(readme: Readme) -> None:
+    (table,) = readme.tables("Delivery states")
+    assert [row[0] for row in table] == [f"`{state}`" for state in DeliveryState]
+
+
+@each
+def test_a_delivery_goes_only_where_it_may(readme: Readme) -> None:
+    (table,) = readme.tables("Delivery states")
+    for state, _, goes_to in table:
+        for target in names(goes_to):
+            assert (DeliveryState(state.strip("`")), DeliveryState(target)) in STEPS
+
+
+def commands() -> typer.core.TyperGroup:
+    group = typer.main.get_command(build())
+    assert isinstance(group, typer.core.TyperGroup)
+    return group
+
+
+@each
+def test_every_command_is_shown_with_an_example(readme: Readme) -> None:
+    section = readme.section("Commands")
+    assert set(re.findall(r"^\*\*`relay (\w+)`\*\*", section, re.MULTILINE)) == set(commands().commands)
+
+
+@each
+def test_no_command_is_promised_that_is_not_there(readme: Readme) -> None:
+    text = readme.text.replace(readme.section("What is not there yet"), "")
+    assert set(re.findall(r"`(?:\S*/)?relay ([a-z]+)", text)) <= set(commands().commands)
+
+
+@each
+def test_every_option_that_is_named_exists(readme: Readme) -> None:
+    known = {"--help", *(opt for each in commands().commands.values() for p in each.params for opt in p.opts)}
+    assert set(re.findall(r"--[a-z]+", readme.section("Commands"))) <= known
+
+
+@each
+def test_what_this_version_cannot_do_yet_is_said(readme: Readme) -> None:
+    assert set(NOT_YET) <= set(names(readme.section("What is not there yet")))
+
+
+RELAY = ROOT / "relay"
+MODULES = sorted(path.relative_to(RELAY) for path in RELAY.rglob("*.py") if not path.stem.startswith("__"))
+
+
+@each
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_every_module_is_in_the_list_of_files(readme: Readme, module: Path) -> None:
+    (table,) = readme.tables("The files")
+    rows = {row[0].strip("`"): row[1] for row in table}
+    if len(module.parts) == 1:
+        assert module.name in rows
+    else:
+        assert module.stem in names(rows[f"{module.parent.as_posix()}/"])
+
+
+@each
+def test_every_file_of_the_architecture_exists(readme: Readme) -> None:
+    told = [name for name in names(readme.section("Architecture")) if re.fullmatch(r"[\w/]+(\.py|/)", name)]
+    assert [name for name in told if not ((RELAY / name).exists() or (ROOT / name).exists())] == []
