@@ -15,8 +15,9 @@ class Text(NamedTuple):
     en: str
 
     def said(self, language: Language, **values: object) -> str:
-        """The text in one of them; what is filled in is taken as it is."""
-        return (self.zh if language == "zh" else self.en).format(**values)
+        """The text in one of them; what is filled in is taken as it is, other texts in the same language."""
+        filled = {n: v.said(language) if isinstance(v, Text) else v for n, v in values.items()}
+        return (self.zh if language == "zh" else self.en).format(**filled)
 
 
 def language_of(environ: Mapping[str, str]) -> Language:

@@ -64,7 +64,7 @@ class Child:
 
     def _trouble(self, error: Text, **values: object) -> RefusalError:
         lines = self.log.read_text("utf-8", "replace").splitlines()[-LAST_LINES:]
-        told = "\n".join(f"  {clean(line)}" for line in lines)
+        told = "\n".join(map(clean, lines))
         name = {"name": self.name}
         return ChildError(
             error, texts.LAST_LINES if told else texts.NO_WORDS, {**name, **values, "lines": told}

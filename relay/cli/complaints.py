@@ -61,8 +61,8 @@ def _tell(told: Mapping[str, object], problems: Iterable[Problem]) -> None:
     console.print(Styled("relay: ", "bold red").append(clean(str(told["error"])), "default"), soft_wrap=True)
     for problem in problems:
         console.print(Styled("  ").append_text(problem_line(problem)), soft_wrap=True)
-    if told["hint"]:
-        console.print(Styled("  " + clean(str(told["hint"])), "dim"), soft_wrap=True)
+    for line in str(told["hint"] or "").splitlines():
+        console.print(Styled("  " + clean(line), "dim"), soft_wrap=True)
 
 
 def problem_row(problem: Problem) -> dict[str, object]:

@@ -39,7 +39,7 @@ def run(
     with_parent: WithParent = False,
 ) -> None:
     """The command; `HELP` explains it."""
-    from relay.run import run as serve  # noqa: PLC0415, RUF100 - the whole bot; no other command needs it
+    from relay.run import run as serve  # the whole bot; no other command needs it
 
     if with_parent:
         end_with_parent()

@@ -17,8 +17,6 @@ from relay.cli.ports import HOST, SIMULATOR_PORT, refuse_taken
 from relay.cli.screen import screen
 from relay.errors import RefusalError
 from relay.language import Language, language_of
-from relay.simulator import demo_world
-from relay.simulator.app import Simulator, create_simulator, serve
 from relay.simulator.settings import SimulatorSettings
 from relay.wire.crypto import parse_key
 
@@ -83,9 +81,7 @@ def sim(
         end_with_parent()
     else:
         _introduce(settings, key, language)
-    simulator = create_simulator(settings)
-    demo_world.fill(simulator.world, language)
-    _serve(simulator)
+    _serve(settings)
 
 
 def language_asked(lang: str | None) -> Language:
@@ -124,8 +120,13 @@ def _introduce(settings: SimulatorSettings, key: str, language: Language) -> Non
     console.print(callback.said(language))
 
 
-def _serve(simulator: Simulator) -> None:
+def _serve(settings: SimulatorSettings) -> None:
     """Serve until Ctrl-C or SIGTERM, and end with 0: the server raises the signal again when it is done."""
+    from relay.simulator import demo_world  # the whole simulator; no other command needs it
+    from relay.simulator.app import create_simulator, serve
+
+    simulator = create_simulator(settings)
+    demo_world.fill(simulator.world, settings.language)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     asyncio.run(serve(simulator))

@@ -29,6 +29,12 @@ Examples:
 """
 
 
+Told = Any
+"""What `Report.status` tells; its shape is the contract's."""
+
+Line = tuple[Styled, ...]
+
+
 def status(config: ConfigPath = DEFAULT_CONFIG, json: Json = False) -> None:
     """The command; `HELP` explains it."""
     with configured(config) as read:
@@ -44,7 +50,7 @@ async def _ask(config: Config) -> Row:
         return await report.status(plugin_rows(config, quietly_loaded(config)))
 
 
-def _show(config: Config, report: Any) -> None:  # noqa: ANN401, RUF100 - the shape is the contract's
+def _show(config: Config, report: Told) -> None:
     console = screen()
     view = View(config, SystemClock().now(), console.width)
     sections = (
@@ -57,9 +63,6 @@ def _show(config: Config, report: Any) -> None:  # noqa: ANN401, RUF100 - the sh
     )
     for title, lines in sections:
         _section(console, view.said(title), list(lines(report, view)))
-
-
-Line = tuple[Styled, ...]
 
 
 def _section(console: Console, title: str, lines: list[Line]) -> None:
@@ -78,12 +81,12 @@ def _section(console: Console, title: str, lines: list[Line]) -> None:
     console.print()
 
 
-def _inbox(report: Any, view: View) -> Iterator[Line]:  # noqa: ANN401, RUF100 - the shape is the contract's
+def _inbox(report: Told, view: View) -> Iterator[Line]:
     count = report["inbox"]["waiting"]
     yield (Styled(view.said(texts.WAITING, count=count), "yellow" if count else ""),)
 
 
-def _deliveries(report: Any, view: View) -> Iterator[Line]:  # noqa: ANN401, RUF100 - the contract's
+def _deliveries(report: Told, view: View) -> Iterator[Line]:
     for state, count in report["deliveries"].items():
         name = view.word(DELIVERY_STATES, state)
         told = name if name == state else f"{name} {state}"
@@ -92,7 +95,7 @@ def _deliveries(report: Any, view: View) -> Iterator[Line]:  # noqa: ANN401, RUF
         yield Styled(told, style), Styled(str(count).rjust(6), style), meaning
 
 
-def _processes(report: Any, view: View) -> Iterator[Line]:  # noqa: ANN401, RUF100 - the contract's
+def _processes(report: Told, view: View) -> Iterator[Line]:
     if not report["processes"]:
         yield (Styled(view.said(texts.NOT_RUNNING), "yellow"),)
     for each in report["processes"]:
@@ -105,28 +108,28 @@ def _silent(view: View) -> Styled:
     return Styled(view.said(texts.SILENT), "bold red")
 
 
-def _pauses(report: Any, view: View) -> Iterator[Line]:  # noqa: ANN401, RUF100 - the contract's
+def _pauses(report: Told, view: View) -> Iterator[Line]:
     for pause in report["pauses"]:
         who = view.who(pause["account"]) or view.said(texts.PLATFORM)
         told = view.said(texts.PAUSED, until=view.when(pause["until"]), reason=clean(pause["reason"]))
         yield Styled(who), Styled(told, "yellow")
 
 
-def _accounts(report: Any, view: View) -> Iterator[Line]:  # noqa: ANN401, RUF100 - the contract's
+def _accounts(report: Told, view: View) -> Iterator[Line]:
     if not report["accounts"]:
         yield (Styled(view.said(texts.NO_ACCOUNTS), "yellow"),)
     for account in report["accounts"]:
         yield (Styled(view.who(account)),)
 
 
-def _plugins(report: Any, view: View) -> Iterator[Line]:  # noqa: ANN401, RUF100 - the contract's
+def _plugins(report: Told, view: View) -> Iterator[Line]:
     if not report["plugins"]:
         yield (Styled(view.said(texts.NO_PLUGINS), "dim"),)
     for plugin in report["plugins"]:
         yield plugin_line(plugin, view)
 
 
-def plugin_line(plugin: Any, view: View) -> Line:  # noqa: ANN401, RUF100 - the contract's
+def plugin_line(plugin: Told, view: View) -> Line:
     """A plugin: name, state, source, and what is wrong with it."""
     error = plugin["error"]
     state = coloured(plugin["state"], view.word(texts.PLUGIN_STATES, plugin["state"]))

@@ -44,6 +44,17 @@ def test_a_plugin_that_does_not_load_is_told_with_file_and_line(relay: Relay, fr
     assert f"{fresh.parent}/plugins/broken.py:2: NameError" in ended.out
 
 
+def test_for_programs_a_plugin_that_does_not_load_is_the_problem_with_a_line(
+    relay: Relay, fresh: Path
+) -> None:
+    """The supervisor tells it by that from a problem that stops the start."""
+    write(fresh.parent, "x = 1\nundefined_name\n")
+    (problem,) = relay("check", "--config", str(fresh), "--json").json()["problems"]
+    assert problem["path"].endswith("plugins/broken.py")
+    assert problem["line"] == 2
+    assert "NameError" in problem["message"]
+
+
 def test_what_a_plugin_prints_does_not_spoil_the_json(relay: Relay, fresh: Path) -> None:
     write(fresh.parent, "print('hello')\nfrom relay import Plugin\nplugin = Plugin('broken')\n")
     ended = relay("check", "--config", str(fresh), "--json")
