@@ -11,13 +11,27 @@ from relay.outgoing import Outgoing, text
 
 @dataclass(frozen=True, slots=True, init=False)
 class Forward:
-    """Send the message on, verbatim, to these chats (names of [chats] or wxids)."""
+    """Send the message on, verbatim, to these chats (names of [chats] or wxids).
+
+    `account` is ours to forward by, if not the one that received the message; it must have heard it too.
+    `preface` goes to each chat before the message, which follows once the preface is accepted.
+    """
 
     to: tuple[str, ...]
     rule: str
+    account: str
+    preface: Outgoing | None
 
-    def __init__(self, to: str | Iterable[str], *, rule: str = "") -> None:
-        _set(self, to=(to,) if isinstance(to, str) else tuple(to), rule=rule)
+    def __init__(
+        self,
+        to: str | Iterable[str],
+        *,
+        rule: str = "",
+        account: str = "",
+        preface: str | Outgoing | None = None,
+    ) -> None:
+        _set(self, to=(to,) if isinstance(to, str) else tuple(to), rule=rule, account=account)
+        _set(self, preface=text(preface) if isinstance(preface, str) else preface)
 
 
 @dataclass(frozen=True, slots=True, init=False)

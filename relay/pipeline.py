@@ -7,8 +7,8 @@ import contextlib
 import datetime as dt
 import threading
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -16,16 +16,25 @@ from relay.clock import Clock
 from relay.decisions import Decision, Forward, Reply, Send, Stop
 from relay.loader import Loaded
 from relay.message import Message
+from relay.names import Names
+from relay.outbox import Outbox, Resolve
 from relay.plugin import Context, Handler
-from relay.store.states import DeliveryKind, MessageState
-from relay.store.values import NewDelivery, Routing
+from relay.state import StateBook
+from relay.store.states import MessageState
+from relay.store.values import Routing
 from relay.trace import Trace
 
 log = structlog.get_logger("relay.pipeline")
 
 MOST_LEFT = 16  # calls of one plugin that may outlive their time limit before it is called no more
 
-Resolve = Callable[[str], tuple[str, ...]]  # a name of [chats] or a wxid → wxids; ValueError when unknown
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What handlers can look up: what plugins remember, and what people and chats are called."""
+
+    book: StateBook
+    names: Names
 
 
 class _LateError(Exception):
@@ -35,24 +44,39 @@ class _LateError(Exception):
 class Pipeline:
     """The plugins in their order, over which messages run one by one or side by side."""
 
-    def __init__(self, plugins: Sequence[Loaded], clock: Clock, zone: dt.tzinfo, resolve: Resolve) -> None:
+    def __init__(
+        self, plugins: Sequence[Loaded], clock: Clock, zone: dt.tzinfo, resolve: Resolve, memory: Memory
+    ) -> None:
         self._plugins = tuple(plugins)
         self._clock = clock
         self._zone = zone
         self._resolve = resolve
+        self._memory = memory
         self._left: dict[str, set[asyncio.Task[object]]] = {each.name: set() for each in self._plugins}
+
+    @property
+    def includes_own(self) -> bool:
+        """Whether any handler wants to see what staff type on our accounts' phones."""
+        return any(handler.include_own for loaded in self._plugins for handler in loaded.plugin.handlers)
+
+    def stored(self, routing: Routing) -> None:
+        """Tell that what came of a message is on disk, or will never be."""
+        self._memory.book.settle(routing.changes)
 
     async def run(self, number: int, message: Message, *, dry_run: bool = False) -> Routing:
         """Ask every handler, and return state, trace and deliveries of message `number`."""
         trace = Trace()
-        outbox = _Outbox(message, self._resolve, self._clock.now())
+        await self._memory.names.learn((message.sender, message.chat, message.account))
+        outbox = Outbox(message, self._resolve, self._clock.now())
         for loaded in self._plugins:
             if await self._ask(loaded, message, outbox, trace, dry_run):
                 break
-        return Routing(number, MessageState.ROUTED, None, trace.lines, outbox.deliveries)
+        return Routing(
+            number, MessageState.ROUTED, None, trace.lines, outbox.deliveries, tuple(outbox.changes)
+        )
 
     async def _ask(
-        self, loaded: Loaded, message: Message, outbox: _Outbox, trace: Trace, dry_run: bool
+        self, loaded: Loaded, message: Message, outbox: Outbox, trace: Trace, dry_run: bool
     ) -> bool:
         """True when the plugin stopped the message."""
         for handler in loaded.plugin.handlers:
@@ -67,7 +91,7 @@ class Pipeline:
         loaded: Loaded,
         handler: Handler,
         message: Message,
-        outbox: _Outbox,
+        outbox: Outbox,
         trace: Trace,
         dry_run: bool,
     ) -> bool:
@@ -75,13 +99,24 @@ class Pipeline:
         own = Trace()
         now = dt.datetime.fromtimestamp(self._clock.now() / 1000, self._zone)
         plugin_log = structlog.get_logger(f"plugin.{loaded.name}")
-        ctx = Context(loaded.settings, plugin_log, now, loaded.name, own, dry_run)
+        page = self._memory.book.open()
+        ctx = Context(
+            settings=loaded.settings,
+            log=plugin_log,
+            now=now,
+            plugin=loaded.name,
+            trace=own,
+            state=page.of(loaded.name),
+            names=self._memory.names,
+            dry_run=dry_run,
+        )
         try:
             decisions = _decisions(await self._result(loaded, handler, message, ctx))
             stopped = outbox.take(loaded.name, decisions, own)
         except _LateError as exc:
             trace.note(loaded.name, "", "error", f"{handler.name} {exc}")
             log.warning("handler_timed_out", plugin=loaded.name, handler=handler.name, message=message.id)
+            page.tear_out()
             return False
         except Exception as exc:  # noqa: BLE001 - a border: logged, and in the trace
             where = _where(exc)
@@ -94,7 +129,9 @@ class Pipeline:
                 at=where,
                 message=message.id,
             )
+            page.tear_out()
             return False
+        outbox.changes += page.close()
         if not decisions and not own.lines:
             own.note(loaded.name, "", "no", f"{handler.name} decided nothing")
         trace.add(own)
@@ -177,114 +214,3 @@ def _where(exc: BaseException) -> str:
     frames = traceback.extract_tb(exc.__traceback__)
     last = frames[-1] if frames else None
     return f"{last.filename.rpartition('/')[2]}:{last.lineno}" if last else "its result"
-
-
-class _Outbox:
-    """Turns decisions into deliveries, each target once."""
-
-    def __init__(self, message: Message, resolve: Resolve, now: int) -> None:
-        self._message = message
-        self._resolve = resolve
-        self._now = now
-        self._forwarded: dict[str, str] = {}
-        self._ordinals: Counter[tuple[str, str]] = Counter()
-        self._deliveries: list[NewDelivery] = []
-
-    @property
-    def deliveries(self) -> tuple[NewDelivery, ...]:
-        return tuple(self._deliveries)
-
-    def take(self, plugin: str, decisions: Iterable[Decision], trace: Trace) -> bool:
-        """Add what was decided, in order; true when one of the decisions is to stop.
-
-        All of it or, where a part cannot be stored or sent, nothing, and the error is raised.
-        """
-        before = dict(self._forwarded), self._ordinals.copy(), list(self._deliveries)
-        try:
-            return [self._add(plugin, decision, trace) for decision in decisions].count(True) > 0
-        except BaseException:
-            self._forwarded, self._ordinals, self._deliveries = before
-            raise
-
-    def _add(self, plugin: str, decision: Decision, trace: Trace) -> bool:
-        _storable(decision.rule)
-        match decision:
-            case Stop():
-                trace.note(plugin, decision.rule, "stop", "later rules and plugins do not see it")
-                return True
-            case Forward():
-                self._forward(plugin, decision, trace)
-            case Reply():
-                self._send(plugin, decision, (self._message.chat,), "", "reply", trace)
-            case Send():
-                chats = self._targets(plugin, decision.rule, (decision.chat,), trace)
-                self._send(plugin, decision, chats, _storable(decision.account), "send", trace)
-        return False
-
-    def _forward(self, plugin: str, decision: Forward, trace: Trace) -> None:
-        found = self._targets(plugin, decision.rule, decision.to, trace)
-        targets = [chat for chat in found if chat != self._message.chat]
-        new = [chat for chat in targets if chat not in self._forwarded]
-        for chat in targets:
-            if chat in self._forwarded:
-                trace.note(plugin, decision.rule, "no", f"{chat} gets it by {self._forwarded[chat]} already")
-        for chat in new:
-            self._forwarded[chat] = f"{plugin} {decision.rule}".strip()
-            self._queue(plugin, decision.rule, DeliveryKind.FORWARD, self._message.account, chat, None, 0)
-        if new:
-            trace.note(plugin, decision.rule, "forward", "to " + ", ".join(new))
-        elif not targets:
-            trace.note(plugin, decision.rule, "no", "no other chat to forward to")
-
-    def _send(
-        self,
-        plugin: str,
-        decision: Reply | Send,
-        chats: Iterable[str],
-        account: str,
-        word: str,
-        trace: Trace,
-    ) -> None:
-        delay = self._delay(decision)
-        for chat in chats:
-            for outgoing in decision.messages:
-                by = account or self._message.account
-                self._queue(plugin, decision.rule, DeliveryKind.SEND, by, chat, outgoing.body(), delay)
-            trace.note(plugin, decision.rule, word, f"{len(decision.messages)} to {chat}")
-
-    def _delay(self, decision: Reply | Send) -> int:
-        delay = decision.delay.total_seconds() * 1000
-        if decision.at is not None:
-            delay = decision.at.timestamp() * 1000 - self._now
-        return max(0, round(delay))
-
-    def _targets(self, plugin: str, rule: str, names: Iterable[str], trace: Trace) -> list[str]:
-        found: dict[str, None] = {}
-        for name in names:
-            try:
-                found.update(dict.fromkeys(self._resolve(_storable(name))))
-            except ValueError:
-                trace.note(plugin, rule, "error", f"{name} is not in [chats]")
-        return list(found)
-
-    def _queue(
-        self,
-        plugin: str,
-        rule: str,
-        kind: DeliveryKind,
-        account: str,
-        chat: str,
-        body: bytes | None,
-        delay: int,
-    ) -> None:
-        ordinal = self._ordinals[plugin, rule]
-        self._ordinals[plugin, rule] += 1
-        self._deliveries.append(NewDelivery(plugin, rule, ordinal, kind, account, chat, body, delay))
-
-
-def _storable(text: object) -> str:
-    """The text itself; `TypeError` or `ValueError` for what the database could not hold."""
-    if not isinstance(text, str):
-        raise TypeError(f"a decision names things by strings, not by {type(text).__name__}")
-    text.encode()
-    return text

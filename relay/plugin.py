@@ -13,6 +13,8 @@ from pydantic import BaseModel
 
 from relay.errors import PluginError
 from relay.message import Message
+from relay.names import Names
+from relay.state import State
 from relay.trace import Trace
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,10 +27,13 @@ class Handler:
     name: str
     function: Callable[..., Any]
     types: frozenset[str]
+    include_own: bool
     is_async: bool
 
     def refuses(self, message: Message) -> str | None:
         """Why this handler does not want the message, or None."""
+        if message.own and not self.include_own:
+            return "own, and include_own is not set"
         if self.types and message.type not in self.types:
             return f"type {message.type} is not among {', '.join(sorted(self.types))}"
         return None
@@ -49,10 +54,11 @@ class Plugin:
         self.settings = settings
         self.handlers: list[Handler] = []
 
-    def on_message(self, *, types: Iterable[str] = ()) -> Callable[[F], F]:
+    def on_message(self, *, types: Iterable[str] = (), include_own: bool = False) -> Callable[[F], F]:
         """Call the decorated function as `handler(message, ctx)` for messages of these types, or all.
 
         It may be `async`, or plain and then runs in a thread; it returns None, a decision or a list of them.
+        With `include_own` it also gets what staff type on our accounts' phones, never what may be an echo.
         Raises `PluginError` when its arguments are not two.
         """
 
@@ -60,7 +66,9 @@ class Plugin:
             wanted = frozenset((types,) if isinstance(types, str) else types)
             name = getattr(function, "__name__", repr(function))
             _check_arguments(function, name)
-            self.handlers.append(Handler(name, function, wanted, inspect.iscoroutinefunction(function)))
+            self.handlers.append(
+                Handler(name, function, wanted, include_own, inspect.iscoroutinefunction(function))
+            )
             return function
 
         return register
@@ -82,7 +90,8 @@ def _check_arguments(function: Callable[..., Any], name: str) -> None:
 class Context:
     """What a handler gets beside the message.
 
-    `now` is the time in the bot's time zone; `dry_run` is true in a rehearsal, where nothing is sent.
+    `state` is what the plugin remembers; `names` what people and chats are called; `now` the time in the
+    bot's time zone; `dry_run` is true in a rehearsal, where nothing is sent.
     """
 
     settings: Any
@@ -90,6 +99,8 @@ class Context:
     now: dt.datetime
     plugin: str
     trace: Trace
+    state: State
+    names: Names
     dry_run: bool = False
 
     def note(self, rule: str, reason: str) -> None:

@@ -13,10 +13,12 @@ from relay.config import Config, validate_settings
 from relay.errors import ConfigurationError, PluginError, Problem
 from relay.lanes import Lanes, Pace
 from relay.loader import Found, Loaded
-from relay.pipeline import Pipeline
+from relay.names import Names
+from relay.pipeline import Memory, Pipeline
 from relay.receiver import Receiver, ReceiverSettings
 from relay.router import Router, RouterSettings
 from relay.sender import Sender, SenderSettings
+from relay.state import StateBook
 from relay.store.protocol import Store
 from relay.store.sqlite import SqliteStore
 
@@ -85,7 +87,9 @@ def build_receiver(config: Config, store: Store) -> Receiver:
 
 def build_router(config: Config, store: Store, clock: Clock, plugins: Sequence[Loaded]) -> Router:
     """The router, with these plugins."""
-    pipeline = Pipeline(plugins, clock, config.bot.zone, config.chats.resolve)
+    given = {wxids[0]: name for name, wxids in config.chats.names.items() if len(wxids) == 1}
+    memory = Memory(StateBook(store, clock), Names(store, clock, given))
+    pipeline = Pipeline(plugins, clock, config.bot.zone, config.chats.resolve, memory)
     settings = RouterSettings(
         remember=int(config.storage.remember),
         expire_after=int(config.delivery.expire_after),

@@ -95,7 +95,9 @@ class Router:
         self._started = True
 
     async def _identify(self) -> bool:
-        new, looked_at = await self._store.identify(IDENTIFY_BATCH, self._settings.remember)
+        new, looked_at = await self._store.identify(
+            IDENTIFY_BATCH, self._settings.remember, include_own=self._pipeline.includes_own
+        )
         for each in new:
             self._enqueue(each)
         self._caught_up = looked_at < IDENTIFY_BATCH
@@ -167,7 +169,8 @@ class Router:
 
     async def _turn(self, head: Identified) -> str:
         """`now`, `later`, or `gone` when a copy of it was acted on."""
-        if head.chat_type != "room" or self._acting.get(head.chat) == head.account:
+        alone = head.chat_type != "room" or head.own  # staff at one phone are heard by that phone
+        if alone or self._acting.get(head.chat) == head.account:
             return "now"
         turn = await self._store.turn(head.id)
         if turn is None:
@@ -187,10 +190,12 @@ class Router:
 
     async def _route(self, claimed: StoredMessage) -> None:
         routing = await self._pipeline.run(claimed.id, _message(claimed, self._settings.zone))
-        if await self._store.finish(routing, self._settings.expire_after):
-            self._acting[claimed.chat] = claimed.account
-        else:  # another account's copy was first
+        finished = await self._store.finish(routing, self._settings.expire_after)
+        self._pipeline.stored(routing)
+        if not finished:  # another account's copy was first
             self._acting.pop(claimed.chat, None)
+        elif not claimed.own:
+            self._acting[claimed.chat] = claimed.account
 
 
 def _message(stored: StoredMessage, zone: dt.tzinfo) -> Message:
@@ -204,6 +209,7 @@ def _message(stored: StoredMessage, zone: dt.tzinfo) -> Message:
         type=stored.type,
         time=_said_at(stored, zone),
         raw=stored.raw,
+        own=stored.own,
     )
 
 

@@ -42,7 +42,9 @@ class Store(Protocol):
     async def add_accounts(self, wxids: Sequence[str], source: str) -> None:
         """Remember accounts as ours for good; source `configured`, `listed` or `callback`."""
 
-    async def identify(self, limit: int, remember: int) -> tuple[list[Identified], int]:
+    async def identify(
+        self, limit: int, remember: int, *, include_own: bool = False
+    ) -> tuple[list[Identified], int]:
         """Guard the oldest new messages; those to be routed, and how many were looked at."""
 
     async def waiting(self) -> list[Identified]:
@@ -56,6 +58,21 @@ class Store(Protocol):
 
     async def finish(self, routed: Routing, expire_after: int) -> bool:
         """Store state, trace and deliveries at once; false when it or a copy was finished before."""
+
+    async def state(self, plugin: str, key: str) -> tuple[str, int | None] | None:
+        """What a plugin remembers under a key, as JSON, and until when."""
+
+    async def names(self, wxids: Sequence[str]) -> dict[str, str]:
+        """The names that are known, of those asked for."""
+
+    async def write_names(self, named: Sequence[tuple[str, str]]) -> None:
+        """Keep names; "" keeps that the platform knows none."""
+
+    async def unnamed_rooms(self, fresh_for: int, limit: int) -> list[tuple[str, str]]:
+        """Rooms without a name that is fresh, each with an account of ours in it."""
+
+    async def unnamed_senders(self, fresh_for: int, limit: int) -> list[tuple[str, str, str, str]]:
+        """Who spoke lately and has no fresh name: sender, chat, kind of chat, account."""
 
     async def begin_sending(self, resolve_within: int) -> int:
         """Become the one sender and return the epoch; what was on its way is unknown from here."""

@@ -19,6 +19,7 @@ class Identified:
     source: int
     received_at: int
     attempts: int = 0
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class StoredMessage:
     raw: bytes
     received_at: int
     attempts: int
+    own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,17 @@ class NewDelivery:
     target: str
     body: bytes | None
     delay: int = 0
+    after: int | None = None  #: the one in the same list that must be accepted first
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """What a plugin is to remember, as JSON; None forgets the key."""
+
+    plugin: str
+    key: str
+    value: str | None
+    expires_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,7 @@ class Routing:
     reason: str | None = None
     trace: tuple[TraceLine, ...] = ()
     deliveries: tuple[NewDelivery, ...] = ()
+    changes: tuple[StateChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from bots import ANN, EAST, NORTH, ONE, WEST, rule
@@ -15,9 +15,12 @@ from bots import ANN, EAST, NORTH, ONE, WEST, rule
 from relay import Forward, Message, Outgoing, Plugin, Reply, Send, Stop, picture
 from relay.clock import Clock
 from relay.loader import Loaded
-from relay.pipeline import MOST_LEFT, Pipeline
+from relay.names import Names
+from relay.pipeline import MOST_LEFT, Memory, Pipeline
 from relay.plugin import NoSettings
 from relay.simulator.clockwork import START, ManualClock
+from relay.state import StateBook
+from relay.store.protocol import Store
 from relay.store.values import Routing
 
 ZONE = dt.timezone(dt.timedelta(hours=8))
@@ -31,6 +34,16 @@ def resolve(name: str) -> tuple[str, ...]:
     raise ValueError(name)
 
 
+class Nothing:
+    """A store that nothing was ever put into."""
+
+    async def state(self, plugin: str, key: str) -> None:
+        return None
+
+    async def names(self, wxids: Sequence[str]) -> dict[str, str]:
+        return {}
+
+
 def loaded(name: str, *handlers: Callable[..., Any], timeout: int = 60_000) -> Loaded:
     plugin = Plugin(name)
     for handler in handlers:
@@ -39,7 +52,10 @@ def loaded(name: str, *handlers: Callable[..., Any], timeout: int = 60_000) -> L
 
 
 def pipeline(*plugins: Loaded, clock: Clock | None = None) -> Pipeline:
-    return Pipeline(plugins, clock or ManualClock(), ZONE, resolve)
+    clock = clock or ManualClock()
+    store = cast(Store, Nothing())
+    memory = Memory(StateBook(store, clock), Names(store, clock, {}))
+    return Pipeline(plugins, clock, ZONE, resolve, memory)
 
 
 async def run(*plugins: Loaded) -> Routing:

@@ -44,6 +44,8 @@ def forward(target: str = WEST) -> NewDelivery:
 class Gates:
     """A pipeline in which messages wait at the gate of their text, if that is closed."""
 
+    includes_own = False
+
     def __init__(self, *closed: str) -> None:
         self.gates: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.closed = set(closed)
@@ -55,6 +57,9 @@ class Gates:
             await self.gates[message.text].wait()
         line = TraceLine("p", "r", "forward", "to West", 0.1)
         return Routing(number, MessageState.ROUTED, None, (line,), (forward(),))
+
+    def stored(self, routing: Routing) -> None:
+        """There is nothing to remember."""
 
     async def has_begun(self, text: str) -> None:
         async def there() -> bool:

@@ -66,7 +66,7 @@ def statements_of(work: Any) -> list[str]:
 def plan_of(sql: str) -> list[str]:
     connection = apsw.Connection(":memory:")
     migrate(connection)
-    asked = re.sub(r"\?\d*", "1", sql)
+    asked = re.sub(r"\?\d*|:[a-z]+", "1", sql)
     return [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {asked}")]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from relay.clock import Clock
-from relay.store.sqlite import ask, guard, ingest, queries, routing, sending, signals
+from relay.store.sqlite import ask, guard, ingest, queries, remembering, routing, sending, signals
 from relay.store.sqlite.connection import Database
 from relay.store.values import (
     Delivery,
@@ -52,12 +52,16 @@ class SqliteStore:
 
     # -- the router -----------------------------------------------------------
 
-    async def identify(self, limit: int, remember: int) -> tuple[list[Identified], int]:
+    async def identify(
+        self, limit: int, remember: int, *, include_own: bool = False
+    ) -> tuple[list[Identified], int]:
         # Most looks find nothing, and a write would hold up the receiver's.
         if not await self._db.read(guard.anything_new):
             return [], 0
         now = self._clock.now()
-        return await self._db.write(lambda db: guard.identify(db, limit, now, remember))
+        return await self._db.write(
+            lambda db: guard.identify(db, limit, now, remember, include_own=include_own)
+        )
 
     async def waiting(self) -> list[Identified]:
         return await self._db.read(routing.waiting)
@@ -71,6 +75,24 @@ class SqliteStore:
     async def finish(self, routed: Routing, expire_after: int) -> bool:
         now = self._clock.now()
         return await self._db.write(lambda db: routing.finish(db, routed, expire_after, now))
+
+    async def state(self, plugin: str, key: str) -> tuple[str, int | None] | None:
+        return await self._db.read(lambda db: remembering.state(db, plugin, key))
+
+    async def names(self, wxids: Sequence[str]) -> dict[str, str]:
+        return await self._db.read(lambda db: remembering.names(db, wxids))
+
+    async def write_names(self, named: Sequence[tuple[str, str]]) -> None:
+        now = self._clock.now()
+        await self._db.write(lambda db: remembering.write_names(db, named, now))
+
+    async def unnamed_rooms(self, fresh_for: int, limit: int) -> list[tuple[str, str]]:
+        stale = self._clock.now() - fresh_for
+        return await self._db.read(lambda db: remembering.unnamed_rooms(db, stale, limit))
+
+    async def unnamed_senders(self, fresh_for: int, limit: int) -> list[tuple[str, str, str, str]]:
+        stale = self._clock.now() - fresh_for
+        return await self._db.read(lambda db: remembering.unnamed_senders(db, stale, limit))
 
     # -- the sender -----------------------------------------------------------
 

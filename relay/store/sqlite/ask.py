@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apsw
 
+Bindings = Sequence[Any] | Mapping[str, Any]
 
-def every(connection: apsw.Connection, sql: str, bindings: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+
+def every(connection: apsw.Connection, sql: str, bindings: Bindings = ()) -> list[tuple[Any, ...]]:
     """All rows."""
     return connection.execute(sql, bindings).fetchall()
 
 
-def first(connection: apsw.Connection, sql: str, bindings: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+def first(connection: apsw.Connection, sql: str, bindings: Bindings = ()) -> tuple[Any, ...] | None:
     """The first row, or None."""
     found = connection.execute(sql, bindings).fetchall()
     return found[0] if found else None
 
 
-def value(connection: apsw.Connection, sql: str, bindings: Sequence[Any] = ()) -> Any:  # noqa: ANN401, RUF100 - any column
+def value(connection: apsw.Connection, sql: str, bindings: Bindings = ()) -> Any:  # noqa: ANN401, RUF100 - any column
     """The first column of the first row, or None."""
     found = first(connection, sql, bindings)
     return found[0] if found else None

@@ -42,33 +42,52 @@ class _Candidate:
         return blake2b(said.encode() + content_of(self.raw), digest_size=16).digest()
 
 
+_HEARD_AT_LAST = """
+UPDATE deliveries SET entry = ?
+WHERE message = ? AND account = ? AND kind = 'forward' AND entry IS NULL
+"""
+# Until its echo has come, whatever we send may still come back; and an echo may come twice.
+_MAY_BE_ECHO = """
+SELECT m.raw, d.body, a.echo IS NULL AND a.started_at >= ?4 FROM attempts a
+JOIN deliveries d ON d.id = a.delivery LEFT JOIN messages m ON m.id = d.entry
+WHERE a.account = ?1 AND a.started_at >= ?3 AND d.target = ?2
+  AND (a.outcome IS NULL OR a.outcome IN ('taken', 'unknown'))
+"""
+ECHO_EXPECTED = 60_000  # ms in which an own message may be the echo of any that has none yet
+ECHO_POSSIBLE = 600_000  # ms in which the same content may be an echo, come late or twice
+
+
 def anything_new(connection: apsw.Connection) -> bool:
     """Whether there is a message that nobody has looked at."""
     return bool(ask.every(connection, _NEW, (1,)))
 
 
 def identify(
-    connection: apsw.Connection, limit: int, now: int, remember: int
+    connection: apsw.Connection, limit: int, now: int, remember: int, *, include_own: bool = False
 ) -> tuple[list[Identified], int]:
-    """Judge the oldest new messages; return those that wait for the plugins, and how many were looked at.
+    """Judge the oldest new messages; return those for the plugins, and how many were looked at.
 
-    `remember` is in milliseconds: older messages may have been acted on before ids were forgotten.
+    `remember` is in milliseconds: older messages may have been acted on before ids were forgotten. With
+    `include_own`, what staff typed on our accounts' phones waits too; never what may be an echo.
     """
     ours = {row[0] for row in ask.every(connection, "SELECT wxid FROM accounts")}
     new = [_Candidate(*row) for row in ask.every(connection, _NEW, (limit,))]
-    judged = [(each, _judge(connection, each, ours, now - remember)) for each in new]
+    judged = [(each, _judge(connection, each, ours, now - remember, include_own)) for each in new]
     waiting = [
-        Identified(each.id, each.account, each.chat, each.chat_type, source, each.received_at)
-        for each, source in judged
-        if source is not None
+        _identified(each, source, own=each.sender in ours) for each, source in judged if source is not None
     ]
     return waiting, len(new)
 
 
-def _judge(connection: apsw.Connection, new: _Candidate, ours: set[str], oldest: int) -> int | None:
+def _judge(
+    connection: apsw.Connection, new: _Candidate, ours: set[str], oldest: int, include_own: bool
+) -> int | None:
     """The source that a message is to be routed for, or None when it is skipped."""
-    if new.sender in ours or new.api_send:
-        _skip(connection, new, reason="own", own=True)
+    own = new.sender in ours or bool(new.api_send)
+    if own and (reason := _refusal_of_own(connection, new, include_own)) is not None:
+        _skip(connection, new, reason=reason, own=True)
+        if include_own and not new.api_send:
+            _attach(connection, new, own=True)  # this account may be the one that is to forward it
         return None
     if not (new.chat and new.account and new.sender):  # without a sender it might be our own
         _skip(connection, new, reason="it does not say who, where, or to which account")
@@ -76,12 +95,43 @@ def _judge(connection: apsw.Connection, new: _Candidate, ours: set[str], oldest:
     if new.time and new.time < oldest:
         _skip(connection, new, reason="older than storage.remember")
         return None
-    source, acted = _source(connection, new)
-    connection.execute("UPDATE messages SET own = 0, source = ? WHERE id = ?", (source, new.id))
+    source, acted = _attach(connection, new, own=own)
     if acted is not None:
-        _skip(connection, new, reason=f"copy of m{acted}")
+        _skip(connection, new, reason=f"copy of m{acted}", own=own)
         return None
     return source
+
+
+def _attach(connection: apsw.Connection, new: _Candidate, *, own: bool) -> tuple[int, int | None]:
+    """Say of what source this is a copy; a forward that waits for it to be heard here can go out."""
+    source, acted = _source(connection, new)
+    connection.execute("UPDATE messages SET own = ?, source = ? WHERE id = ?", (own, source, new.id))
+    if acted is not None:
+        connection.execute(_HEARD_AT_LAST, (new.id, acted, new.account))
+    return source, acted
+
+
+def _identified(new: _Candidate, source: int, *, own: bool) -> Identified:
+    return Identified(new.id, new.account, new.chat, new.chat_type, source, new.received_at, own=own)
+
+
+def _refusal_of_own(connection: apsw.Connection, new: _Candidate, include_own: bool) -> str | None:
+    """Why an own message goes to no handler; None for what staff typed on the phone, where that is wanted."""
+    if not include_own or new.api_send:
+        return "own"
+    if new.sender != new.account:
+        return "own, and heard by another of our accounts"
+    return "own, and may be an echo" if _may_be_echo(connection, new) else None
+
+
+def _may_be_echo(connection: apsw.Connection, new: _Candidate) -> bool:
+    """Rather one message of staff too few than a loop: a delivery without an echo may have any content."""
+    since = (new.received_at - ECHO_POSSIBLE, new.received_at - ECHO_EXPECTED)
+    said = content_of(new.raw)
+    return any(
+        awaited or content_of(entry or body) == said
+        for entry, body, awaited in ask.every(connection, _MAY_BE_ECHO, (new.account, new.chat, *since))
+    )
 
 
 def _skip(connection: apsw.Connection, new: _Candidate, *, reason: str, own: bool = False) -> None:

@@ -8,16 +8,17 @@ import apsw
 
 from relay.store.sqlite import ask
 from relay.store.sqlite.ingest import count
-from relay.store.states import MessageState
+from relay.store.sqlite.remembering import write_state
+from relay.store.states import DeliveryKind, MessageState
 from relay.store.values import Identified, NewDelivery, Routing, StoredMessage, Turn
 
 _WAITING = """
-SELECT id, account, chat, chat_type, source, received_at, attempts
-FROM messages WHERE state = 'waiting' AND own = 0 ORDER BY id
+SELECT id, account, chat, chat_type, source, received_at, attempts, own = 1
+FROM messages WHERE state = 'waiting' AND own IS NOT NULL ORDER BY id
 """
 _CLAIMED = """
 UPDATE messages SET attempts = attempts + 1 WHERE id = ? AND state = 'waiting'
-RETURNING id, account, svrid, chat, chat_type, sender, type, time, raw, received_at, attempts
+RETURNING id, account, svrid, chat, chat_type, sender, type, time, raw, received_at, attempts, own = 1
 """
 _TURN = """
 SELECT rooms.acting, EXISTS (
@@ -26,6 +27,10 @@ SELECT rooms.acting, EXISTS (
 )
 FROM messages JOIN rooms ON rooms.chat = messages.chat
 WHERE messages.id = ? AND messages.state = 'waiting'
+"""
+_COPY = """
+SELECT copy.id FROM messages JOIN messages copy ON copy.id = messages.id OR copy.source = messages.source
+WHERE messages.id = ? AND copy.account = ? ORDER BY copy.id LIMIT 1
 """
 
 
@@ -54,18 +59,18 @@ def finish(connection: apsw.Connection, routing: Routing, expire_after: int, now
     """
     row = ask.first(
         connection,
-        "SELECT state, source, received_at, chat, chat_type, account FROM messages WHERE id = ?",
+        "SELECT state, source, received_at, chat, chat_type, account, own FROM messages WHERE id = ?",
         (routing.message,),
     )
     if row is None or row[0] != MessageState.WAITING:
         return False
-    _, source, received_at, chat, chat_type, account = row
+    _, source, received_at, chat, chat_type, account, own = row
     acted = ask.value(connection, "SELECT acted FROM sources WHERE id = ?", (source,))
     if acted is not None and acted != routing.message:
         _set_state(connection, Routing(routing.message, MessageState.SKIPPED, f"copy of m{acted}"))
         return False
     connection.execute("UPDATE sources SET acted = ? WHERE id = ?", (routing.message, source))
-    if chat_type == "room":
+    if chat_type == "room" and not own:
         connection.execute(
             "UPDATE rooms SET acting = ?, since = ? WHERE chat = ? AND acting <> ?",
             (account, now, chat, account),
@@ -76,8 +81,8 @@ def finish(connection: apsw.Connection, routing: Routing, expire_after: int, now
         (f"copy of m{routing.message}", source),
     )
     _write_trace(connection, routing)
-    for delivery in routing.deliveries:
-        _queue(connection, routing.message, delivery, received_at + expire_after, now)
+    write_state(connection, routing.changes, now)
+    _queue_all(connection, routing, received_at + expire_after, now)
     return True
 
 
@@ -99,18 +104,39 @@ def _write_trace(connection: apsw.Connection, routing: Routing) -> None:
     )
 
 
-def _queue(connection: apsw.Connection, message: int, new: NewDelivery, expires_at: int, now: int) -> None:
+def _queue_all(connection: apsw.Connection, routing: Routing, expires_at: int, now: int) -> None:
+    """Put deliveries into the outbox, in order; one that waits for another learns its number."""
+    numbers: list[int | None] = []
+    for new in routing.deliveries:
+        after = None if new.after is None else numbers[new.after]
+        numbers.append(_queue(connection, routing.message, new, after, expires_at, now))
+
+
+def _queue(  # noqa: PLR0913, RUF100 - what a row is made of
+    connection: apsw.Connection, message: int, new: NewDelivery, after: int | None, expires_at: int, now: int
+) -> int | None:
+    """The delivery's number, or None where it was queued before."""
     connection.execute(
         """
         INSERT INTO deliveries (message, plugin, rule, ordinal, kind, account, target, body, position,
-                                due_at, expires_at, created_at, updated_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+                                due_at, expires_at, created_at, updated_at, after, entry)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
         """,
         (
             *(message, new.plugin, new.rule, new.ordinal, new.kind, new.account, new.target, new.body),
-            *(next_position(connection), now + new.delay, expires_at + new.delay, now, now),
+            *(next_position(connection), now + new.delay, expires_at + new.delay, now, now, after),
+            _entry(connection, message, new),
         ),
     )
+    return connection.last_insert_rowid() if connection.changes() else None
+
+
+def _entry(connection: apsw.Connection, message: int, new: NewDelivery) -> int | None:
+    """What a forward carries: the copy at its account, as far as that one has heard it."""
+    if new.kind is not DeliveryKind.FORWARD:
+        return None
+    found = ask.value(connection, _COPY, (message, new.account))
+    return None if found is None else int(found)
 
 
 def next_position(connection: apsw.Connection) -> int:

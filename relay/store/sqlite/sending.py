@@ -14,6 +14,11 @@ from relay.store.values import Delivery, Intent, Pause, Result
 
 _COLUMNS = "id, message, kind, account, target, state, attempts, spent, solo, position, expires_at, retry_at"
 _OPEN = "state IN ('queued', 'sending', 'unknown')"
+_LOST = """EXISTS (
+  SELECT 1 FROM deliveries d
+  WHERE d.id = deliveries.after AND d.state IN ('failed', 'expired', 'discarded'))"""
+
+HEARING_PATIENCE = 15_000  # ms in which the account that is to forward a message must have heard it too
 
 # The planner, left to itself, takes a list of states for an index to sort by:
 # `INDEXED BY` names the one that keeps the cost from growing with the backlog.
@@ -26,7 +31,10 @@ WHERE {_OPEN} AND (account, target) > (?, ?) ORDER BY account, target LIMIT 1
 """
 _FIRST_IN_LINE = f"""
 SELECT {_COLUMNS} FROM deliveries INDEXED BY deliveries_open
-WHERE {_OPEN} AND account = ? AND target = ? AND due_at <= ? ORDER BY position LIMIT ?
+WHERE {_OPEN} AND account = ? AND target = ? AND due_at <= ? AND (kind = 'send' OR entry IS NOT NULL)
+  AND (after IS NULL OR EXISTS (
+    SELECT 1 FROM deliveries d WHERE d.id = deliveries.after AND d.state IN ('accepted', 'delivered')))
+ORDER BY position LIMIT ?
 """
 _INTENT = f"""
 UPDATE deliveries
@@ -35,7 +43,7 @@ WHERE id = ?1 AND state = 'queued' AND attempts = ?3 AND expires_at > ?2 RETURNI
 """
 _PAYLOAD = """
 SELECT coalesce(deliveries.body, messages.raw)
-FROM deliveries JOIN messages ON messages.id = deliveries.message WHERE deliveries.id = ?
+FROM deliveries LEFT JOIN messages ON messages.id = deliveries.entry WHERE deliveries.id = ?
 """
 
 
@@ -163,12 +171,20 @@ def anything_due(connection: apsw.Connection, now: int) -> bool:
     return bool(
         ask.every(
             connection,
-            """
-            SELECT 1 FROM deliveries INDEXED BY deliveries_settle WHERE settle_at <= ?1
+            f"""
+            SELECT 1 FROM deliveries INDEXED BY deliveries_settle WHERE settle_at <= :now
             UNION ALL
-            SELECT 1 FROM deliveries INDEXED BY deliveries_expiry WHERE state = 'queued' AND expires_at <= ?1 LIMIT 1
+            SELECT 1 FROM deliveries INDEXED BY deliveries_expiry
+            WHERE state = 'queued' AND expires_at <= :now
+            UNION ALL
+            SELECT 1 FROM deliveries INDEXED BY deliveries_after
+            WHERE after IS NOT NULL AND state = 'queued' AND {_LOST}
+            UNION ALL
+            SELECT 1 FROM deliveries INDEXED BY deliveries_unheard
+            WHERE kind = 'forward' AND entry IS NULL AND state = 'queued' AND created_at <= :unheard
+            LIMIT 1
             """,
-            (now,),
+            _times(now),
         )
     )
 
@@ -179,25 +195,39 @@ def settle_due(connection: apsw.Connection, now: int) -> int:
         """
         UPDATE deliveries INDEXED BY deliveries_settle
         SET state = 'delivered', evidence = CASE evidence WHEN 'answer' THEN 'silence' ELSE evidence END,
-            error = NULL, settle_at = NULL, updated_at = ?1
-        WHERE state = 'accepted' AND settle_at <= ?1
+            error = NULL, settle_at = NULL, updated_at = :now
+        WHERE state = 'accepted' AND settle_at <= :now
         """,
         """
         UPDATE deliveries INDEXED BY deliveries_settle
         SET state = CASE doubtful WHEN 1 THEN 'failed' ELSE 'held' END,
-               error = coalesce(error, 'no answer') || '; no echo came', settle_at = NULL, updated_at = ?1
-        WHERE state = 'unknown' AND settle_at <= ?1
+               error = coalesce(error, 'no answer') || '; no echo came', settle_at = NULL, updated_at = :now
+        WHERE state = 'unknown' AND settle_at <= :now
         """,
         """
-        UPDATE deliveries INDEXED BY deliveries_expiry SET state = 'expired', updated_at = ?1,
+        UPDATE deliveries INDEXED BY deliveries_expiry SET state = 'expired', updated_at = :now,
                error = coalesce(error || '; ', '') || 'expire_after passed'
-        WHERE state = 'queued' AND expires_at <= ?1
+        WHERE state = 'queued' AND expires_at <= :now
+        """,
+        f"""
+        UPDATE deliveries INDEXED BY deliveries_after SET state = 'failed', updated_at = :now,
+               error = 'what was to go before it did not go out'
+        WHERE after IS NOT NULL AND state = 'queued' AND {_LOST}
+        """,
+        """
+        UPDATE deliveries INDEXED BY deliveries_unheard SET state = 'failed', updated_at = :now,
+               error = 'account ' || account || ' did not hear the message, so it cannot forward it'
+        WHERE kind = 'forward' AND entry IS NULL AND state = 'queued' AND created_at <= :unheard
         """,
     )
     before = connection.total_changes()
     for step in steps:
-        connection.execute(step, (now,))
+        connection.execute(step, _times(now))
     return connection.total_changes() - before
+
+
+def _times(now: int) -> dict[str, int]:
+    return {"now": now, "unheard": now - HEARING_PATIENCE}
 
 
 def recent_starts(connection: apsw.Connection, since: int) -> list[tuple[str, int]]:

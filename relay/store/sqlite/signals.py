@@ -35,7 +35,7 @@ WHERE a.api_send_svrid = ?1 AND ?2 IN (d.account, '')
 _FORWARDS = """
 SELECT d.id, d.state, d.attempts, d.evidence, d.spoken, a.echo, a.number, m.raw
 FROM attempts a JOIN deliveries d ON d.id = a.delivery AND d.attempts = a.number
-JOIN messages m ON m.id = d.message
+JOIN messages m ON m.id = d.entry
 WHERE a.echo IS NULL AND a.account = ? AND a.started_at BETWEEN ? AND ?
   AND (a.outcome IS NULL OR a.outcome IN ('taken', 'unknown'))
   AND d.target = ? AND d.kind = 'forward' AND m.type = ?
