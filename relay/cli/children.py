@@ -19,7 +19,7 @@ from relay.cli.screen import clean
 from relay.errors import RefusalError
 from relay.language import Text
 
-PATIENCE = 30.0  # seconds for a program to get ready
+PATIENCE = 60.0  # seconds for a program to get ready
 GRACE = 5.0  # seconds to end in order before it is killed
 LOOK = 0.1  # seconds between two looks
 LAST_LINES = 12

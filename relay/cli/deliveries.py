@@ -95,6 +95,6 @@ COLUMNS = (
     Column(texts.STATE, _state),
     Column(texts.EVIDENCE, lambda row, view: view.word(texts.EVIDENCES, row["evidence"]), from_width=80),
     Column(texts.ATTEMPTS, lambda row, _: str(row["attempts"]), from_width=100, right=True),
-    Column(texts.RULE, _rule, from_width=76, flexible=True),
-    Column(texts.ERROR, _error, from_width=50, flexible=True),
+    Column(texts.RULE, _rule, from_width=76, share=1),
+    Column(texts.ERROR, _error, from_width=50, share=2),
 )

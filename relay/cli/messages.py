@@ -92,7 +92,7 @@ COLUMNS = (
     Column(texts.CHAT, lambda row, view: view.who(row["chat"]), from_width=50),
     Column(texts.SENDER, _sender, from_width=66),
     Column(texts.TYPE, lambda row, view: view.word(texts.TYPES, row["type"]), from_width=100),
-    Column(texts.TEXT, _text, flexible=True),
+    Column(texts.TEXT, _text, share=1),
     Column(texts.STATE, _state),
     Column(texts.REASON, lambda row, _: clean(str(row["reason"] or "")), from_width=130),
 )

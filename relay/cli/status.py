@@ -119,7 +119,7 @@ def _accounts(report: Told, view: View) -> Iterator[Line]:
     if not report["accounts"]:
         yield (Styled(view.said(texts.NO_ACCOUNTS), "yellow"),)
     for account in report["accounts"]:
-        yield (Styled(view.who(account)),)
+        yield (Styled(clean(str(account))),)
 
 
 def _plugins(report: Told, view: View) -> Iterator[Line]:

@@ -93,12 +93,12 @@ def shortened(wxid: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: from what screen width on it is shown, and whether it takes what room is left."""
+    """A column of a table: from what screen width on it is shown, and its share of what room is left."""
 
     header: Text
     cell: Callable[[Row, View], str | Styled]
     from_width: int = 0
-    flexible: bool = False
+    share: int = 0
     right: bool = False
 
 
@@ -114,7 +114,8 @@ def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Row]
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
-        expand=any(column.flexible for column in shown),
+        padding=(0, 1, 0, 0),
+        expand=any(column.share for column in shown),
         header_style="bold",
         border_style="dim",
     )
@@ -123,7 +124,7 @@ def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Row]
             Styled(view.said(column.header)),
             no_wrap=True,
             overflow="ellipsis",
-            ratio=1 if column.flexible else None,
+            ratio=column.share or None,
             justify="right" if column.right else "left",
         )
     for cells in zip(*shown.values(), strict=True):
