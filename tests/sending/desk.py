@@ -40,6 +40,8 @@ class Desk:
     ) -> Answer | NoAnswer:
         if path in _CANNED:
             return read_answer(200, _CANNED[path])
+        if method == "GET":
+            return says(406)  # it knows nobody's name
         asked = json.loads(body)
         targets = asked.get("chat_wxids") or [asked["target_wxid"]]
         self.requests.append(asked)

@@ -130,7 +130,7 @@ async def serve(*behaviours: Behaviour) -> AsyncIterator[str]:
 
 
 class Split:
-    """Tokens and lists from memory, everything else over the socket."""
+    """Tokens and the directory from memory, what is sent over the socket."""
 
     def __init__(self, real: HttpTransport) -> None:
         self._real = real
@@ -144,6 +144,8 @@ class Split:
             return read_answer(200, TOKEN.replace(b'"t"', b'"t%d"' % self.tokens))
         if path == "/wechat/list":
             return read_answer(200, b'{"errcode":0,"data":[{"wxid":"1688850000000001"}]}')
+        if method == "GET":
+            return read_answer(200, b'{"errcode":406}')
         return await self._real.request(method, path, body=body, query=query)
 
     async def close(self) -> None:
