@@ -35,8 +35,8 @@ DELIVERY_STATES: Mapping[str, Text] = {
 }
 """Every state with its name for people, which is understood where a state is asked for."""
 
-NO_CHAT = Text("[chats] 里没有“{value}”", "`{value}` is not in [chats]")
-CHAT_NEAR = Text("是不是“{near}”？", "did you mean `{near}`?")
+NO_CHAT = Text("[chats] 里没有「{value}」", "`{value}` is not in [chats]")
+CHAT_NEAR = Text("是不是「{near}」？", "did you mean `{near}`?")
 CHAT_NAMES = Text(
     "可用的名字：{names}；也可以直接写 R:… 或 7881… 这样的 id",
     "known names: {names}; ids such as R:… and 7881… are taken as they are",
@@ -44,22 +44,22 @@ CHAT_NAMES = Text(
 CHAT_IDS = Text(
     "[chats] 是空的；请写 R:… 或 7881… 这样的 id", "[chats] is empty; give an id such as R:… or 7881…"
 )
-NO_STATE = Text("没有“{value}”这个状态", "`{value}` is not a state")
+NO_STATE = Text("没有「{value}」这个状态", "`{value}` is not a state")
 STATE_NEAR = Text("是不是 {near}？可用：{states}", "did you mean {near}? There are: {states}")
 STATES = Text("可用：{states}", "there are: {states}")
-NO_TIME = Text("看不懂时间“{value}”", "`{value}` is neither a duration nor a time")
+NO_TIME = Text("看不懂时间「{value}」", "`{value}` is neither a duration nor a time")
 TIMES = Text(
     '写时长，如 30m、2h、7d；或时间，如 "2026-01-31 09:00"（机器人时区）、2026-01-31T09:00:00+08:00',
     'write a duration such as 30m, 2h or 7d, or a time: "2026-01-31 09:00" (in the bot\'s time zone) '
     "or 2026-01-31T09:00:00+08:00",
 )
-NO_LIMIT = Text("条数“{value}”不行", "`{value}` is not a number of rows")
+NO_LIMIT = Text("条数「{value}」不行", "`{value}` is not a number of rows")
 LIMITS = Text("写 1 到 {most} 之间的整数", "write a whole number from 1 to {most}")
-NO_MESSAGE = Text("“{value}”不是消息 id", "`{value}` is not a message's id")
+NO_MESSAGE = Text("「{value}」不是消息 id", "`{value}` is not a message's id")
 MESSAGE_IDS = Text(
     "写 m12 这样的 id；relay messages 会列出来", "write an id such as m12; `relay messages` lists them"
 )
-NO_PARAMETER = Text("没有“{value}”这个参数", "`{value}` is not a parameter")
+NO_PARAMETER = Text("没有「{value}」这个参数", "`{value}` is not a parameter")
 PARAMETERS = Text("可用：{known}", "there are: {known}")
 LONGEST_QUOTED = 60
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -68,4 +69,7 @@ def execute(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The entry point of the `relay` program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no Chinese shows `?`
     sys.exit(execute(sys.argv[1:]))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +41,7 @@ Examples:
 """
 
 LOOK = 0.2  # seconds between two looks at the programs
+WIDEST = 92
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Port = Annotated[
@@ -167,40 +171,45 @@ class Show:
 
     def ready(self, setup: Setup, folder: Path, *, kept: bool) -> None:
         """The address to open, big, and what to do there."""
-        fate = texts.KEPT if kept else texts.REMOVED
-        look = f"relay status --config {folder / 'bot.toml'}"
+        address = Styled(f"{self._said(texts.OPEN)}\n\n  ", "bold")
+        address.append(setup.page, "bold cyan underline")
+        then = Styled(self._said(texts.DO), "bold")
+        body = Group(address, Styled(), then, self._steps(), Styled(), self._facts(setup, folder, kept=kept))
+        panel = Panel(
+            body,
+            title=Styled(f" {self._said(texts.READY)} ", "bold green"),
+            subtitle=Styled(f" {self._said(texts.END)} ", "dim"),
+            box=ROUNDED,
+            padding=(1, 3),
+            border_style="green",
+            width=min(self._console.width, WIDEST),
+        )
+        self._console.print(panel)
+        look = Styled(f"{self._said(texts.LOOK)}  ", "dim")
+        command = f"{program()} status --config {shlex.quote(str(folder / 'bot.toml'))}"
+        self._console.print(
+            look.append(command, "not dim"), soft_wrap=True
+        )  # outside, so that it can be copied
+
+    def _steps(self) -> Table:
+        steps = Table.grid(padding=(0, 1))
+        for number, step in enumerate((texts.DO_MIRROR, texts.DO_PRICE, texts.DO_REFUND), 1):
+            steps.add_row(Styled(f"  {number}.", "dim"), Styled(self._said(step)))
+        return steps
+
+    def _facts(self, setup: Setup, folder: Path, *, kept: bool) -> Table:
+        fate = self._said(texts.KEPT if kept else texts.REMOVED)
         facts = Table.grid(padding=(0, 2))
-        facts.add_column(no_wrap=True)
-        facts.add_column(overflow="fold")
         facts.add_row(Styled(self._said(texts.CONSOLE), "dim"), Styled(setup.console, "cyan"))
         facts.add_row(Styled(self._said(texts.PASSWORD), "dim"), Styled(setup.password))
-        facts.add_row(
-            Styled(self._said(texts.FOLDER), "dim"),
-            Styled(str(folder)).append(self._said(fate), "dim"),
-        )
-        facts.add_row(Styled(self._said(texts.LOOK), "dim"), Styled(look))
-        steps = [
-            Styled(f"  {number}. ", "dim").append(self._said(step), "default")
-            for number, step in enumerate((texts.DO_MIRROR, texts.DO_PRICE, texts.DO_REFUND), 1)
-        ]
-        address = Styled(f"{self._said(texts.OPEN)}\n\n", "bold").append(
-            f"  {setup.page}", "bold cyan underline"
-        )
-        then = Styled(self._said(texts.DO), "bold")
-        body = Group(address, Styled(), then, *steps, Styled(), facts)
-        title = Styled(f" {self._said(texts.READY)} ", "bold green")
-        end = Styled(f" {self._said(texts.END)} ", "dim")
-        self._console.print(
-            Panel(
-                body,
-                title=title,
-                subtitle=end,
-                box=ROUNDED,
-                padding=(1, 3),
-                border_style="green",
-                width=self._width(),
-            )
-        )
+        facts.add_row(Styled(self._said(texts.FOLDER), "dim"), Styled(str(folder)).append(fate, "dim"))
+        return facts
 
-    def _width(self) -> int:
-        return min(self._console.width, 92)
+
+def program() -> str:
+    """How this program was called, so that it can be called again."""
+    called = sys.argv[0]
+    if Path(called).name != "relay":
+        return f"{shlex.quote(sys.executable)} -m relay"
+    on_path = shutil.which("relay")
+    return "relay" if on_path and Path(on_path).samefile(called) else shlex.quote(called)

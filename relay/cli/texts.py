@@ -67,7 +67,9 @@ TYPES = {
     "text": Text("文本", "text"),
 }
 
-MESSAGES_SHOWN = Text("新的在前，共 {count} 条；时区 {zone}", "newest first; {count} shown; times in {zone}")
+MESSAGES_SHOWN = Text(
+    "新的在前，显示 {count} 条；时区 {zone}", "newest first; {count} shown; times in {zone}"
+)
 NO_MESSAGES = Text("没有消息。", "No messages.")
 NO_MESSAGES_HINT = Text(
     "机器人在运行吗？relay status 可以看到；平台的回调地址应指向 server.callback_path。",
@@ -75,7 +77,7 @@ NO_MESSAGES_HINT = Text(
 )
 NONE_FOUND_HINT = Text("放宽条件再试：{given}", "Ask for more: this was limited by {given}.")
 DELIVERIES_SHOWN = Text(
-    "新的在前，共 {count} 个；时区 {zone}", "newest first; {count} shown; times in {zone}"
+    "新的在前，显示 {count} 个；时区 {zone}", "newest first; {count} shown; times in {zone}"
 )
 NO_DELIVERIES = Text("没有投递。", "No deliveries.")
 NO_DELIVERIES_HINT = Text(
@@ -163,16 +165,16 @@ READY = Text("演示已就绪", "The demo is ready")
 OPEN = Text("在浏览器打开", "Open in a browser")
 DO = Text("然后", "Then")
 DO_MIRROR = Text(
-    "在“华东客户群”里说点什么：马上出现在另外两个客户群",
+    "在「华东客户群」里说点什么：马上出现在另外两个客户群",
     'say something in "East Customers": it appears in the other two customer rooms at once',
 )
-DO_PRICE = Text("说“价格”：机器人自动回复", 'say "price": the bot answers')
+DO_PRICE = Text("说「价格」：机器人自动回复", 'say "price": the bot answers')
 DO_REFUND = Text(
-    "说“退款”或“投诉”：机器人回复，并转到“内部服务群”",
+    "说「退款」或「投诉」：机器人回复，并转到「内部服务群」",
     'say "refund" or "complaint": it answers, and forwards it to the "Service Team"',
 )
 PASSWORD = Text("密码", "Password")
-LOOK = Text("另一个终端", "In another terminal")
+LOOK = Text("在另一个终端里：", "In another terminal:")
 FOLDER = Text("文件夹", "Folder")
 KEPT = Text("（结束后保留）", " (kept at the end)")
 REMOVED = Text("（结束后删除）", " (removed at the end)")

@@ -24,6 +24,7 @@ from relay.cli.demo_setup import Ports, Setup
 from relay.config import load
 from relay.errors import RefusalError
 from relay.roles import load_plugins
+from relay.testing import SECRETS
 
 HERE = Path(__file__).parents[2]
 CUSTOMER = "7881300000000001"
@@ -172,6 +173,14 @@ def test_the_simulator_alone_says_what_to_write_and_ends_with_0() -> None:
     process.terminate()
     assert process.wait(10) == 0
     process.stdout.close()
+
+
+def test_a_terminal_that_knows_no_chinese_is_no_reason_to_fail(empty: Path) -> None:
+    command = [sys.executable, "-m", "relay", "status", "--config", str(empty)]
+    env = {**environment(), **SECRETS, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, env=env, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert b"??? accepted" in done.stdout
 
 
 def reachable(url: str) -> bool:
