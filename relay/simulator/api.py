@@ -6,16 +6,13 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
-from starlette.routing import Mount, Route
-from starlette.types import Receive, Scope, Send
-
 from relay.clock import Clock
-from relay.simulator.answers import Refusal, accepted, refused, with_data
+from relay.simulator.answers import Refusal, accepted, with_data
 from relay.simulator.directory import Directory
 from relay.simulator.entries import to_json
-from relay.simulator.judge import Judge
+from relay.simulator.fault import Happening, Point, When
+from relay.simulator.faults import Faults
+from relay.simulator.judge import Judge, Outgoing
 from relay.simulator.ledger import Ledger
 from relay.simulator.limits import COMMANDS, MESSAGES, QUERIES, Limits
 from relay.simulator.parameters import Parameters
@@ -24,6 +21,11 @@ from relay.simulator.tokens import LIFE_SECONDS, Tokens
 
 Handler = Callable[[Parameters, int], bytes]
 SERVER_IPS = ("127.0.0.1",)
+_TARGETS = ("target_wxid", "chat_wxid", "room_wxid")
+_NAMES = ("wxid", "rel_wxid", "chat_wxids", *_TARGETS)
+_BY_ACCOUNT = frozenset(
+    f"/wechat/{name}" for name in ("sendMessage", "forwardMsg", "revokeMessage", "chatLogs")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,35 @@ class Endpoint:
     counted: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it came in."""
+
+    path: str
+    method: str
+    query: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    def fields(self) -> Parameters:
+        """Read what was passed, or refuse."""
+        return Parameters.of_body(self.body) if self.method == "POST" else Parameters.of_query(self.query)
+
+    def happening(self, request: int) -> Happening:
+        """Give what a fault may fit; no call is too strange for that."""
+        try:
+            fields = self.fields()
+            named = {name: fields.value(name) for name in _NAMES}
+        except Refusal:
+            named = {}
+        account = named.get("wxid") if self.path in _BY_ACCOUNT else named.get("rel_wxid")
+        chats = named.get("chat_wxids")
+        targets = [*(chats if isinstance(chats, list) else []), *(named.get(name) for name in _TARGETS)]
+        known = tuple(target for target in targets if isinstance(target, str))
+        return Happening(account if isinstance(account, str) else "", known, self.path, request)
+
+
 class Api:
-    """Judges a call in the order method, body, caller, limit, fields; always HTTP 200 with an errcode."""
+    """Judges a call in the order method, body, caller, limit, fields; a refusal carries its errcode."""
 
     def __init__(
         self,
@@ -56,6 +85,7 @@ class Api:
         platform: Platform,
         directory: Directory,
         ledger: Ledger,
+        faults: Faults,
         clock: Clock,
         *,
         token_in_data: bool,
@@ -66,25 +96,33 @@ class Api:
         self._judge = judge
         self._platform = platform
         self._ledger = ledger
+        self._faults = faults
         self._clock = clock
         self._token_in_data = token_in_data
         self._endpoints = self._table(directory)
 
-    def routes(self) -> list[Mount | Route]:
-        """Give the routes, at the root and again under /oapi as on newer contracts."""
-        routes = [Route(path, _Door(self, path)) for path in self._endpoints]
-        return [*routes, Mount("/oapi", routes=routes)]
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Give what can be called."""
+        return tuple(self._endpoints)
 
-    def call(self, path: str, method: str, query: Mapping[str, str], body: bytes) -> bytes:
-        """Answer one call; it is on record before it is judged."""
-        request = self._ledger.add_request(path, self._clock.now())
-        try:
-            answer = self._answer(self._endpoints[path], method, query, body, request.number)
-        except Refusal as refusal:
-            self._ledger.answer_request(request.number, refusal.errcode, refusal.message)
-            return refused(refusal)
-        self._ledger.answer_request(request.number, 0, "")
-        return answer
+    def note(self, call: Call) -> int:
+        """Put a call on record before it is judged, and give its number."""
+        return self._ledger.add_request(call.path, self._clock.now()).number
+
+    def execute(self, call: Call, request: int) -> bytes:
+        """Do what a call asks for and give the answer; raises a Refusal where it is not done."""
+        endpoint = self._endpoints[call.path]
+        if call.method != endpoint.method:
+            raise Refusal(405, f"use {endpoint.method}")
+        fields = call.fields()
+        if fields.value("app_id") != self._credentials.app_id:
+            raise Refusal(101, "app_id is wrong")
+        if not endpoint.open_to_all:
+            self._tokens.check(fields.text("access_token", ""))
+        if endpoint.counted:
+            self._limits.take(QUERIES)
+        return endpoint.answer(fields, request)
 
     def _table(self, directory: Directory) -> dict[str, Endpoint]:
         def reading(method: str, answer: Callable[[Parameters], bytes]) -> Endpoint:
@@ -105,20 +143,6 @@ class Api:
             "/index/serverIpList": reading("GET", lambda _: with_data(to_json(SERVER_IPS))),
         }
 
-    def _answer(
-        self, endpoint: Endpoint, method: str, query: Mapping[str, str], body: bytes, request: int
-    ) -> bytes:
-        if method != endpoint.method:
-            raise Refusal(405, f"use {endpoint.method}")
-        call = Parameters.of_body(body) if method == "POST" else Parameters.of_query(query)
-        if call.value("app_id") != self._credentials.app_id:
-            raise Refusal(101, "app_id is wrong")
-        if not endpoint.open_to_all:
-            self._tokens.check(call.text("access_token", ""))
-        if endpoint.counted:
-            self._limits.take(QUERIES)
-        return endpoint.answer(call, request)
-
     def _token(self, call: Parameters, _: int) -> bytes:
         secret = call.text("app_secret", "").encode("utf-8", "replace")
         if not hmac.compare_digest(secret, self._credentials.app_secret.encode()):
@@ -133,12 +157,22 @@ class Api:
         target = self._judge.target(call.text("target_wxid"))
         messages = self._judge.messages(call, account, target)
         self._limits.take(MESSAGES, account, len(messages))
+        missing = self._missing(request, account, target, messages)
         answers = []
         for message in messages:
+            if missing.get(message.idx) is When.BEFORE:
+                continue
             cause = self._platform.send(request, account, target, message)
             known = {} if message.api_send_id is None else {"api_send_id": message.api_send_id}
-            answers.append({"idx": message.idx, "api_send_svrid": cause.api_send_svrid, **known})
+            if message.idx not in missing:
+                answers.append({"idx": message.idx, "api_send_svrid": cause.api_send_svrid, **known})
         return with_data(to_json(answers))
+
+    def _missing(self, request: int, account: str, target: str, messages: list[Outgoing]) -> dict[int, When]:
+        most = max(message.idx for message in messages) + 1
+        what = Happening(account, (target,), "/wechat/sendMessage", request, messages=most)
+        struck = self._faults.strike(Point.MESSAGES, what)
+        return {standing.fault.idx: standing.fault.when for standing in struck}
 
     def _forward(self, call: Parameters, request: int) -> bytes:
         account = self._judge.account(call)
@@ -154,17 +188,3 @@ class Api:
         self._limits.take(COMMANDS, account)
         self._platform.revoke(copy)
         return accepted()
-
-
-class _Door:
-    """One endpoint as ASGI."""
-
-    def __init__(self, api: Api, path: str) -> None:
-        self._api = api
-        self._path = path
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = HttpRequest(scope, receive)
-        body = await request.body()
-        answer = self._api.call(self._path, request.method, dict(request.query_params), body)
-        await Response(answer, media_type="application/json")(scope, receive, send)

@@ -13,7 +13,10 @@ from relay.clock import Clock, SystemClock
 from relay.simulator.agenda import Agenda
 from relay.simulator.api import Api, Credentials
 from relay.simulator.directory import Directory
+from relay.simulator.door import doors
 from relay.simulator.entries import text_content, to_json
+from relay.simulator.faults import Faults
+from relay.simulator.hangup import Config
 from relay.simulator.http_push import HttpPush
 from relay.simulator.judge import Judge
 from relay.simulator.ledger import Ledger, Message
@@ -34,14 +37,23 @@ class Simulator:
         self.settings = settings
         self.clock = clock
         self.world = World()
-        self.ledger = Ledger()
+        self.ledger = Ledger(settings.keep)
+        self.faults = Faults(self.ledger, clock)
         self.tokens = Tokens(settings.app_secret, clock, new_ends_old=habits.new_token_ends_old)
         self._http = HttpPush(settings.callback_url)
         self._agenda = Agenda(clock)
         self.pusher = Pusher(
-            push or self._http, settings.key, clock, self.ledger, concurrent=habits.concurrent_pushes
+            push or self._http,
+            settings.key,
+            clock,
+            self.ledger,
+            self.faults,
+            self._agenda,
+            concurrent=habits.concurrent_pushes,
         )
-        self._platform = Platform(self.world, self.ledger, self.pusher, self._agenda, clock, habits)
+        self._platform = Platform(
+            self.world, self.ledger, self.pusher, self.faults, self._agenda, clock, habits
+        )
         self.api = Api(
             Credentials(settings.app_id, settings.app_secret),
             self.tokens,
@@ -50,11 +62,13 @@ class Simulator:
             self._platform,
             Directory(self.world, self.ledger),
             self.ledger,
+            self.faults,
             clock,
             token_in_data=habits.token_in_data,
         )
         self.pages = Pages(self)
-        self.app = Starlette(routes=[*self.api.routes(), *self.pages.routes()], lifespan=self._lifespan)
+        calls = doors(self.api, self.faults, self.pusher, self.ledger)
+        self.app = Starlette(routes=[*calls, *self.pages.routes()], lifespan=self._lifespan)
 
     @property
     def callback_url(self) -> str | None:
@@ -107,9 +121,14 @@ class Simulator:
                 await task
             await self.pusher.settle()
 
+    def end_streams(self) -> None:
+        """End what would keep connections open: event streams, and calls that hang by a fault."""
+        self.pages.close()
+        self.faults.close()
+
     async def close(self) -> None:
         """Stop pushing and let go of every connection."""
-        self.pages.close()
+        self.end_streams()
         await self._agenda.close()
         await self.pusher.close()
         await self._http.close()
@@ -133,7 +152,7 @@ class SimulatorServer(uvicorn.Server):
 
     def __init__(self, simulator: Simulator, host: str, port: int) -> None:
         super().__init__(
-            uvicorn.Config(
+            Config(
                 simulator.app,
                 host=host,
                 port=port,
@@ -145,7 +164,7 @@ class SimulatorServer(uvicorn.Server):
         self._simulator = simulator
 
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
-        self._simulator.pages.close()
+        self._simulator.end_streams()
         await super().shutdown(sockets)
 
 

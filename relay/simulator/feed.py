@@ -47,15 +47,15 @@ class Feed:
 
     async def _follow(self, changed: asyncio.Event) -> AsyncIterator[bytes]:
         changes = self._stage.ledger.changes
-        at, places = len(changes), self._view.places()
+        at, places = changes.total, self._view.places()
         yield b"retry: 1000\n" + _event("state", self._view.state())
         while not self._closed:
             if not await _wait(changed):
                 yield b": still here\n\n"
             changed.clear()
-            fresh, at = changes[at:], len(changes)
+            count, fresh, at = changes.total - at, changes.since(at), changes.total
             now = self._view.places()
-            if len(fresh) > MANY or now != places:
+            if count > min(MANY, len(fresh)) or now != places:
                 yield _event("state", self._view.state())
             else:
                 numbers = list(dict.fromkeys(fresh))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from relay.simulator.answers import Refusal
 from relay.simulator.entries import to_json
 from relay.simulator.ledger import Copy, Ledger
 from relay.simulator.parameters import Parameters
+from relay.simulator.shelf import ForgottenError
 from relay.simulator.world import World
 
 MAX_MESSAGES = 5
@@ -85,11 +87,12 @@ class Judge:
         wanted = (call.text("chat_wxid"), call.text("wx_svrid"), call.text("wx_msgid"))
         for copy in self._ledger.copies:
             if copy.account == account and (copy.chat, copy.wx_svrid, copy.wx_msgid) == wanted:
-                return self._revocable(copy, now)
+                with contextlib.suppress(ForgottenError):
+                    return self._revocable(copy, now)
         raise Refusal(406, "there is no such message in this chat")
 
     def _revocable(self, copy: Copy, now: int) -> Copy:
-        message = self._ledger.messages[copy.message]
+        message = self._ledger.messages.numbered(copy.message)
         if message.sender != copy.account:
             raise Refusal(406, "only your own messages can be revoked")
         if message.revoked:

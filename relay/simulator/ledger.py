@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
+
+from relay.simulator.shelf import ForgottenError, Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,17 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call of the platform's API and how it was answered."""
+    """One call of the platform's API: `effective` is the truth, `errcode` what the caller was told.
+
+    None means that it was told nothing it could read.
+    """
 
     number: int
     path: str
     time: int
     errcode: int | None = None
     message: str = ""
+    effective: bool = False
 
 
 class PushState(StrEnum):
@@ -79,6 +86,8 @@ class PushState(StrEnum):
     """Not sent: too many time-outs today."""
     NOWHERE = "nowhere"
     """Not sent: there is no callback URL."""
+    DROPPED = "dropped"
+    """Not sent: a fault on demand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +103,35 @@ class PushRecord:
     ms: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """One use of a fault on demand, and what it struck."""
+
+    number: int
+    fault: int
+    kind: str
+    time: int
+    account: str
+    targets: tuple[str, ...]
+    request: int | None
+    push: int | None
+
+
 ReceivedKey = tuple[str, str, int, bytes]
 
 
 class Ledger:
-    """The record, in order; numbers are positions, so any entry is found at once."""
+    """The record, in order, found by number; with `keep`, only so many of each sort, the newest."""
 
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.copies: list[Copy] = []
-        self.requests: list[Request] = []
-        self.pushes: list[PushRecord] = []
-        self.changes: list[int] = []  # numbers of messages, once for every time they are new or altered
+    def __init__(self, keep: int | None = None) -> None:
+        self.messages: Shelf[Message] = Shelf(keep)
+        self.copies: Shelf[Copy] = Shelf(keep)
+        self.requests: Shelf[Request] = Shelf(keep)
+        self.pushes: Shelf[PushRecord] = Shelf(keep)
+        self.strikes: Shelf[Strike] = Shelf(keep)
+        self.changes: Shelf[int] = Shelf(
+            keep
+        )  # numbers of messages, once for each time they are new or altered
         self.refusals = 0  # requests answered with another errcode than 0
         self.last_refusal: Request | None = None
         self.last_push: PushRecord | None = None  # the last one that came to an end
@@ -149,47 +175,85 @@ class Ledger:
 
     def add_message(self, message: Message) -> Message:
         """Record what was said; its number is given here."""
-        numbered = replace(message, number=len(self.messages))
-        self.messages.append(numbered)
+        numbered = replace(message, number=self.messages.total)
+        self.messages.put(numbered)
         self._changed(numbered.number)
         return numbered
 
     def add_copy(self, copy: Copy) -> None:
         """Record what one account was shown; of equal ones the first stands for all."""
-        self.copies.append(copy)
-        self._received.setdefault((copy.account, copy.msg_type, copy.msg_time, copy.content), copy)
+        forgotten = self.copies.put(copy)
+        self._received.setdefault(_received_key(copy), copy)
+        for old in forgotten:
+            if self._received.get(_received_key(old)) is old:
+                del self._received[_received_key(old)]
 
     def revoke(self, number: int) -> None:
         """Mark a message as taken back."""
-        self.messages[number] = replace(self.messages[number], revoked=True)
+        self.messages.replace(number, replace(self.messages.numbered(number), revoked=True))
         self._changed(number)
 
     def add_request(self, path: str, time: int) -> Request:
         """Record a call before it is judged."""
-        request = Request(len(self.requests), path, time)
-        self.requests.append(request)
+        request = Request(self.requests.total, path, time)
+        self.requests.put(request)
         return request
 
-    def answer_request(self, number: int, errcode: int, message: str) -> None:
-        """Record how a call was answered."""
-        request = replace(self.requests[number], errcode=errcode, message=message)
-        self.requests[number] = request
-        if errcode:
+    def take_effect(self, number: int) -> None:
+        """Record that a call did what it asked for."""
+        with contextlib.suppress(ForgottenError):
+            self.requests.replace(number, replace(self.requests.numbered(number), effective=True))
+
+    def answer_request(self, number: int, errcode: int | None, message: str) -> None:
+        """Record what the caller was told; it may have waited until the call itself is forgotten."""
+        with contextlib.suppress(ForgottenError):
+            self._answer(replace(self.requests.numbered(number), errcode=errcode, message=message))
+
+    def _answer(self, request: Request) -> None:
+        self.requests.replace(request.number, request)
+        if request.errcode:
             self.refusals += 1
             self.last_refusal = request
-        self._notify()
+        self.touch()
 
     def add_push(self, account: str, plaintext: bytes, time: int) -> PushRecord:
         """Record a push whose turn has not come yet."""
-        push = PushRecord(len(self.pushes), account, plaintext, time)
-        self.pushes.append(push)
+        push = PushRecord(self.pushes.total, account, plaintext, time)
+        self.pushes.put(push)
         return push
 
     def end_push(self, push: PushRecord, state: PushState, status: int | None = None, ms: int = 0) -> None:
         """Record what came of a push."""
         self.last_push = replace(push, state=state, status=status, ms=ms)
-        self.pushes[push.number] = self.last_push
-        self._notify()
+        with contextlib.suppress(ForgottenError):
+            self.pushes.replace(push.number, self.last_push)
+        self.touch()
+
+    def has_ended(self, push: int) -> bool:
+        """Say whether a push is over, however it ended."""
+        try:
+            return self.pushes.numbered(push).state is not PushState.WAITING
+        except ForgottenError:
+            return True
+
+    def add_strike(
+        self,
+        fault: int,
+        kind: str,
+        time: int,
+        account: str,
+        targets: tuple[str, ...],
+        request: int | None,
+        push: int | None,
+    ) -> None:
+        """Record that a fault was used."""
+        self.strikes.put(Strike(self.strikes.total, fault, kind, time, account, targets, request, push))
+        self.touch()
+
+    def touch(self) -> None:
+        """Let everybody who watches look again."""
+        for watcher in list(self._watchers):
+            watcher()
 
     def watch(self, watcher: Callable[[], None]) -> Callable[[], None]:
         """Call `watcher` after every change, until the function that comes back is called."""
@@ -207,9 +271,9 @@ class Ledger:
         ]
 
     def _changed(self, number: int) -> None:
-        self.changes.append(number)
-        self._notify()
+        self.changes.put(number)
+        self.touch()
 
-    def _notify(self) -> None:
-        for watcher in self._watchers:
-            watcher()
+
+def _received_key(copy: Copy) -> ReceivedKey:
+    return (copy.account, copy.msg_type, copy.msg_time, copy.content)

@@ -9,6 +9,8 @@ from functools import partial
 from relay.clock import Clock
 from relay.simulator.agenda import Agenda
 from relay.simulator.entries import chat_entry, fail_entry, notification, to_json
+from relay.simulator.fault import Happening, Kind, Point
+from relay.simulator.faults import Faults
 from relay.simulator.habits import Habits, SharedId
 from relay.simulator.judge import Outgoing
 from relay.simulator.ledger import Cause, Copy, Ledger, Message
@@ -23,11 +25,19 @@ class Platform:
     """The cloud phones themselves: they show messages to accounts and push what the accounts see."""
 
     def __init__(
-        self, world: World, ledger: Ledger, pusher: Pusher, agenda: Agenda, clock: Clock, habits: Habits
+        self,
+        world: World,
+        ledger: Ledger,
+        pusher: Pusher,
+        faults: Faults,
+        agenda: Agenda,
+        clock: Clock,
+        habits: Habits,
     ) -> None:
         self._world = world
         self._ledger = ledger
         self._pusher = pusher
+        self._faults = faults
         self._agenda = agenda
         self._clock = clock
         self._habits = habits
@@ -56,7 +66,7 @@ class Platform:
 
     def revoke(self, copy: Copy) -> None:
         """Take a message back, and let everybody who saw it know (how is an assumption)."""
-        message = self._ledger.messages[copy.message]
+        message = self._ledger.messages.numbered(copy.message)
         self._ledger.revoke(message.number)
         content = to_json({"wx_svrid": copy.wx_svrid, "wx_msgid": copy.wx_msgid})
         self._say(message.sender, message.to, "revoke", content)
@@ -79,11 +89,25 @@ class Platform:
             self._execute(cause, copy.msg_type, copy.content)
 
     def _execute(self, cause: Cause, msg_type: str, content: bytes) -> None:
-        failed = self._failure(cause)
-        self._say(cause.account, cause.target, msg_type, content, cause, failed)
-        if failed is not None:
-            entry = fail_entry(_api_ids(cause), failed)
-            self._pusher.add(cause.account, notification("chatMsgSendFail", cause.account, entry))
+        struck = self._faults.strike(Point.MESSAGE, _happening(cause))
+        if not struck:
+            failed = self._failure(cause)
+            self._say(cause.account, cause.target, msg_type, content, cause, failed)
+            if failed is not None:
+                self._tell_failure(cause, failed)
+            return
+        fault = struck[0].fault
+        if fault.kind is Kind.FAIL_EARLY:
+            self._tell_failure(cause, fault.message)
+        self._say(cause.account, cause.target, msg_type, content, cause, fault.message)
+        if fault.kind is not Kind.FAIL_EARLY:
+            due = self._clock.now() + round(fault.seconds * 1000)
+            self._agenda.at(due, partial(self._tell_failure, cause, fault.message))
+
+    def _tell_failure(self, cause: Cause, reason: str) -> None:
+        entry = fail_entry(_api_ids(cause), reason)
+        event = notification("chatMsgSendFail", cause.account, entry)
+        self._pusher.add(cause.account, event, (cause.target,))
 
     def _failure(self, cause: Cause) -> str | None:
         if failing := self._failing.get(cause.account):
@@ -112,13 +136,14 @@ class Platform:
     def _show(self, message: Message, account: str, chat: str) -> None:
         copy = self._copy(message, account, chat)
         self._ledger.add_copy(copy)
-        self._pusher.add(account, notification("chatMsg", account, copy.entry))
+        echo = message.cause is not None and message.cause.account == account
+        self._pusher.add(account, notification("chatMsg", account, copy.entry), (chat,), echo=echo)
 
     def _copy(self, message: Message, account: str, chat: str) -> Copy:
-        number = len(self._ledger.copies) + 1
+        number = self._ledger.copies.total + 1
         svrid, wx_svrid, wx_msgid = str(10**16 + number), self._wx_svrid(message, number), str(10**6 + number)
         cause = message.cause
-        named = cause is not None and cause.kind == "send" and account == cause.account
+        named = cause if cause is not None and cause.kind == "send" and account == cause.account else None
         entry = chat_entry(
             svrid=svrid,
             wx_svrid=wx_svrid,
@@ -132,11 +157,16 @@ class Platform:
             msg_type=message.msg_type,
             content=message.content,
             time=message.time,
-            api_ids=_api_ids(cause) if cause is not None and named else {},
-            in_extra=self._habits.api_ids_in_extra,
+            api_ids=_api_ids(named) if named is not None else {},
+            in_extra=self._has_ids_in_extra(named),
         )
         what = (message.msg_type, message.content, message.time, entry)
         return Copy(message.number, account, chat, svrid, wx_svrid, wx_msgid, *what)
+
+    def _has_ids_in_extra(self, cause: Cause | None) -> bool:
+        if cause is None or self._habits.api_ids_in_extra:
+            return self._habits.api_ids_in_extra
+        return bool(self._faults.strike(Point.ECHO, _happening(cause)))
 
     def _wx_svrid(self, message: Message, number: int) -> str:
         if self._habits.wx_svrid is SharedId.ABSENT:
@@ -152,3 +182,8 @@ class Platform:
 def _api_ids(cause: Cause) -> dict[str, str]:
     ids = {"api_send_svrid": cause.api_send_svrid}
     return ids if cause.api_send_id is None else {**ids, "api_send_id": str(cause.api_send_id)}
+
+
+def _happening(cause: Cause) -> Happening:
+    path = "/wechat/sendMessage" if cause.kind == "send" else "/wechat/forwardMsg"
+    return Happening(cause.account, (cause.target,), path, cause.request, echo=True)

@@ -7,6 +7,9 @@ from collections import deque
 from typing import Protocol
 
 from relay.clock import Clock
+from relay.simulator.agenda import Agenda
+from relay.simulator.detours import Detours
+from relay.simulator.faults import Faults
 from relay.simulator.ledger import Ledger, PushRecord, PushState
 from relay.wire.crypto import encrypt
 
@@ -30,8 +33,19 @@ class NoCallbackError(ConnectionError):
 class Pusher:
     """One ordered queue per account, each emptied by a task that lives only while it is needed."""
 
-    def __init__(self, push: Push, key: bytes, clock: Clock, ledger: Ledger, *, concurrent: bool) -> None:
+    def __init__(
+        self,
+        push: Push,
+        key: bytes,
+        clock: Clock,
+        ledger: Ledger,
+        faults: Faults,
+        agenda: Agenda,
+        *,
+        concurrent: bool,
+    ) -> None:
         self._push = push
+        self._detours = Detours(faults, ledger, agenda, clock, self._queue)
         self._key = key
         self._clock = clock
         self._ledger = ledger
@@ -52,11 +66,11 @@ class Pusher:
         """Whether the platform has given up on the receiver for the rest of the day."""
         return self.timeouts_today > MAX_TIMEOUTS_A_DAY
 
-    def add(self, account: str, plaintext: bytes) -> None:
-        """Queue a callback; without a running event loop it waits for `wake`."""
-        record = self._ledger.add_push(account, plaintext, self._clock.now())
-        self._queues.setdefault(account, deque()).append(record)
-        self.wake()
+    def add(
+        self, account: str, plaintext: bytes, targets: tuple[str, ...] = (), *, echo: bool = False
+    ) -> None:
+        """Queue a callback about `targets`; without a running event loop it waits for `wake`."""
+        self._detours.take(account, plaintext, targets, echo=echo)
 
     def wake(self) -> None:
         """See to it that somebody works on every queue that is not empty."""
@@ -68,6 +82,17 @@ class Pusher:
             worker = self._workers.get(account)
             if queue and (worker is None or worker.done()):
                 self._workers[account] = loop.create_task(self._empty(queue))
+
+    async def ended(self, pushes: range) -> None:
+        """Wait until these are over, however they end."""
+        changed = asyncio.Event()
+        forget = self._ledger.watch(changed.set)
+        try:
+            while not all(map(self._ledger.has_ended, pushes)):
+                changed.clear()
+                await changed.wait()
+        finally:
+            forget()
 
     async def settle(self) -> None:
         """Wait until nothing is queued; what a transport raised by mistake comes out here."""
@@ -84,6 +109,10 @@ class Pusher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _queue(self, record: PushRecord) -> None:
+        self._queues.setdefault(record.account, deque()).append(record)
+        self.wake()
 
     async def _empty(self, queue: deque[PushRecord]) -> None:
         while queue:

@@ -8,6 +8,8 @@ from typing import Literal
 from relay.simulator.habits import Habits
 
 Language = Literal["zh", "en"]
+SERVED_KEEPS = 10_000
+"""What `relay sim` and the demo keep of each sort: messages, copies, requests, pushes, strikes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,10 @@ class SimulatorSettings:
     port: int = 8090
     allowed_hosts: tuple[str, ...] = ()  # names for the page, beside localhost and addresses
     habits: Habits = field(default_factory=Habits)
+    keep: int | None = None  # how much of each sort the ledger keeps, and chatLogs can give; None: all of it
 
     def __post_init__(self) -> None:
         if len(self.key) != 32:
             raise ValueError(f"the key must have 32 bytes, not {len(self.key)}")
+        if self.keep is not None and self.keep < 1:
+            raise ValueError("keep must be at least 1")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from relay.simulator.ledger import Message
+from relay.simulator.shelf import ForgottenError
 from relay.simulator.shown import shown
 from relay.simulator.stage import Stage
 from relay.simulator.world import place_of
@@ -58,10 +59,10 @@ class View:
         return {
             "callback_url": self._stage.callback_url,
             "last": last and {"state": last.state, "status": last.status, "ms": last.ms},
-            "pushes": len(ledger.pushes),
+            "pushes": ledger.pushes.total,
             "timeouts": pusher.timeouts_today,
             "stopped": pusher.stopped,
-            "requests": len(ledger.requests),
+            "requests": ledger.requests.total,
             "refusals": ledger.refusals,
             "last_refusal": self._last_refusal(),
         }
@@ -74,7 +75,7 @@ class View:
 
     def message(self, number: int) -> dict[str, object]:
         """Give one message as it reads on the page."""
-        message = self._stage.ledger.messages[number]
+        message = self._stage.ledger.messages.numbered(number)
         return {
             "number": message.number,
             "place": message.place,
@@ -93,7 +94,10 @@ class View:
     def _origin(self, message: Message) -> str | None:
         if message.cause is None or message.cause.source is None:
             return None
-        source = self._stage.ledger.messages[message.cause.source]
+        try:
+            source = self._stage.ledger.messages.numbered(message.cause.source)
+        except ForgottenError:
+            return None
         return self._stage.world.name(source.to if source.place == source.to else source.sender)
 
     def _recent(self) -> list[int]:

@@ -104,11 +104,14 @@ class Bench:
     """East has Ann, Ben and the bot's account; West has Ann and both accounts."""
 
     def __init__(
-        self, habits: Habits | None = None, answer: Callable[[], Awaitable[int]] | None = None
+        self,
+        habits: Habits | None = None,
+        answer: Callable[[], Awaitable[int]] | None = None,
+        keep: int | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.receiver = Receiver(answer)
-        settings = SimulatorSettings(habits=habits or Habits())
+        settings = SimulatorSettings(habits=habits or Habits(), keep=keep)
         self.sim: Simulator = create_simulator(settings, clock=self.clock, push=self.receiver)
         self.sim.add_account(BOT, "小助手")
         self.sim.add_account(SECOND, "小助手二号")
