@@ -90,7 +90,9 @@ def load(found: Found) -> Plugin:
         raise PluginError(f'the file needs a line `plugin = Plugin("{found.name}")`', str(found.path), 1)
     if plugin.name != found.name:
         raise PluginError(
-            f'Plugin("{plugin.name}") must be called {found.name}, as its file is', str(found.path)
+            f'Plugin("{plugin.name}") must be called {found.name}, as its file is',
+            str(found.path),
+            _line_with("Plugin(", found.path),
         )
     return plugin
 
@@ -137,6 +139,11 @@ def _line(exc: BaseException, path: Path) -> int | None:
         return exc.lineno
     own = [frame.lineno for frame in traceback.extract_tb(exc.__traceback__) if frame.filename == str(path)]
     return own[-1] if own else None
+
+
+def _line_with(words: str, path: Path) -> int | None:
+    lines = path.read_text("utf-8", "replace").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if words in line), None)
 
 
 def table_of(settings: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:

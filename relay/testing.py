@@ -128,8 +128,13 @@ class Bot:
         self.simulator = simulator or create_simulator(clock=self.clock, push=self.push)
         self._transport = transport or AsgiTransport(self.simulator.app)
         self._write_config(toml, accounts)
-        self.config = load(self.folder / "bot.toml", SECRETS)
-        self._start(self.clock)
+        try:
+            self.config = load(self.folder / "bot.toml", SECRETS)
+            self._start(self.clock)
+        except BaseException:
+            if self._temporary is not None:
+                self._temporary.cleanup()
+            raise
 
     def _write_config(self, toml: str, accounts: tuple[str, ...]) -> None:
         listed = ", ".join(f'"{account}"' for account in accounts)

@@ -1,0 +1,116 @@
+"""A plugin that does not load says why, with file and line (contract 5)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from relay.errors import PluginError
+from relay.loader import Found, find, load
+from relay.plugin import Plugin
+
+GOOD = """
+from relay import Plugin, Reply
+
+plugin = Plugin("greeter")
+
+@plugin.on_message()
+async def greet(message, ctx):
+    return Reply("hi")
+"""
+
+
+def written(folder: Path, source: str | bytes, name: str = "greeter") -> Found:
+    path = folder / f"{name}.py"
+    path.write_bytes(source.encode() if isinstance(source, str) else source)
+    return Found(name, path, "folder")
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "message"),
+    [
+        ("x = 1\ndef broken(:\n", 2, "SyntaxError"),
+        ("\nimport nowhere_to_be_found\n", 2, "No module named"),
+        ("from relay import Nothing\n", 1, "cannot import name"),
+        ("x = 1\n\ny = 1 / 0\n", 3, "ZeroDivisionError"),
+        ("x = 1\nraise SystemExit(3)\n", 2, "SystemExit"),
+        ("x = 1\n", 1, 'plugin = Plugin("greeter")'),
+        ("plugin = 7\n", 1, 'plugin = Plugin("greeter")'),
+        ("x = 1\n" + GOOD.replace("greeter", "other"), 5, "must be called greeter"),
+        (GOOD.replace("message, ctx", "message"), 6, "greet(message) must take (message, ctx)"),
+        (GOOD.replace("message, ctx", "a, b, *, c"), 6, "must take (message, ctx)"),
+        (GOOD + "def f():\n    raise KeyError\nf()\n", 10, "KeyError"),
+        (b"x = '\xff'\n", None, "SyntaxError"),
+        (b"x = 1\0\n", None, "null bytes"),
+    ],
+)
+def test_what_is_wrong_is_told_with_file_and_line(
+    tmp_path: Path, source: str | bytes, line: int | None, message: str
+) -> None:
+    found = written(tmp_path, source)
+    with pytest.raises(PluginError) as caught:
+        load(found)
+    assert message in caught.value.message
+    assert caught.value.file == str(found.path)
+    assert line is None or caught.value.line == line
+
+
+@pytest.mark.parametrize("name", ["folder", "order", "disabled", "timeout"])
+def test_words_of_bot_toml_are_no_names(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PluginError, match=r"bot\.toml uses that word"):
+        load(written(tmp_path, GOOD.replace("greeter", name), name))
+
+
+def test_a_plugin_that_does_not_load_leaves_nothing_behind(tmp_path: Path) -> None:
+    before = set(sys.modules)
+    with pytest.raises(PluginError):
+        load(written(tmp_path, "1 / 0"))
+    assert not {name for name in set(sys.modules) - before if "greeter" in name}
+
+
+def test_a_version_of_the_same_second_and_size_is_read_anew(tmp_path: Path) -> None:
+    found = written(tmp_path, GOOD + "VERSION = 1\n")
+    load(found)
+    stamp = found.path.stat()
+    written(tmp_path, GOOD + "VERSION = 2\n")
+    os.utime(found.path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    handler = load(found).handlers[0].function
+    assert handler.__globals__["VERSION"] == 2
+    assert not list(tmp_path.rglob("*.pyc"))
+
+
+def test_two_loads_of_one_file_share_nothing(tmp_path: Path) -> None:
+    found = written(tmp_path, GOOD)
+    one, two = load(found), load(found)
+    assert isinstance(one, Plugin)
+    assert one is not two
+    assert one.handlers[0].function is not two.handlers[0].function
+
+
+def test_a_package_loads_with_its_own_modules(tmp_path: Path) -> None:
+    package = tmp_path / "greeter"
+    package.mkdir()
+    (package / "words.py").write_text("WORD = 'hi'\n")
+    (package / "__init__.py").write_text(GOOD + "from .words import WORD\n")
+    [found] = [each for each in find(tmp_path, [], []) if each.source == "folder"]
+    assert load(found).handlers[0].function.__globals__["WORD"] == "hi"
+
+
+def test_order_comes_first_then_the_others_by_name(tmp_path: Path) -> None:
+    for name in ("b", "a", "c", "_hidden", "test_b"):
+        written(tmp_path, GOOD, name)
+    names = [each.name for each in find(tmp_path, ["c", "group_mirror"], ["b"])]
+    assert names == ["c", "group_mirror", "a"]
+
+
+def test_a_file_in_the_folder_overrides_a_shipped_plugin(tmp_path: Path) -> None:
+    written(tmp_path, GOOD, "group_mirror")
+    assert [each.source for each in find(tmp_path, ["group_mirror"], [])] == ["folder"]
+
+
+def test_an_order_that_names_nobody_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="names nobody_here"):
+        find(tmp_path, ["nobody_here"], [])
