@@ -1,4 +1,4 @@
-"""Whatever the routes, accounts and habits of the platform: every message once where it should be, no loop."""
+"""Whatever the routes, the accounts and the platform: every message once where it should be, no loop."""
 
 from __future__ import annotations
 
