@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from relay.clock import Clock
@@ -12,75 +11,76 @@ from relay.store.protocol import Store
 from relay.store.values import StateChange
 
 Key = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A value as JSON, None for a deleted one, and the time until which it counts (None: for good)."""
-
-    value: str | None
-    expires_at: int | None
-
-    def at(self, now: int) -> str | None:
-        return self.value if self.expires_at is None or now < self.expires_at else None
+Stored = tuple[str, int | None]  # a value as JSON, and until when it counts (None: for good)
 
 
 class StateBook:
-    """The state of all plugins of one router: what is on disk, and over it what is about to be."""
+    """The state of all plugins of one router: what is on disk, and over it the changes on their way there."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._pending: dict[Key, _Entry] = {}
+        self._pending: dict[Key, list[StateChange]] = {}
+        self._settled = 0
 
     def open(self) -> StatePage:
         """A page for the changes that one call of a handler brings."""
         return StatePage(self)
 
-    async def read(self, key: Key) -> str | None:
-        """The value as anybody sees it now."""
+    async def stored(self, key: Key) -> Stored | None:
+        """What the disk says, as of the moment of the return: no change was settled while it was asked."""
+        while True:
+            settled = self._settled
+            stored = await self._store.state(*key)
+            if settled == self._settled:
+                return stored
+
+    def view(self, key: Key, stored: Stored | None) -> str | None:
+        """The value as anybody sees it now: `stored`, and over it every change on its way."""
         now = self._clock.now()
-        if (entry := self._pending.get(key)) is not None:
-            return entry.at(now)
-        stored = await self._store.state(*key)
-        # While the disk was asked, another message may have changed it.
-        entry = self._pending.get(key) or (_Entry(*stored) if stored else None)
-        return entry.at(now) if entry is not None else None
+        value, expires_at = stored or (None, None)
+        for change in self._pending.get(key, ()):
+            over = value is None or (expires_at is not None and expires_at <= now)
+            value = change.value if change.by is None else str(change.by + (0 if over else _number(value)))
+            expires_at = change.expires_at
+        return None if expires_at is not None and expires_at <= now else value
 
-    def pending(self, key: Key, stored: str | None) -> str | None:
-        """The value as of this moment: a change on its way to the disk, else `stored`."""
-        entry = self._pending.get(key)
-        return stored if entry is None else entry.at(self._clock.now())
-
-    def write(self, key: Key, value: str | None, ttl: int | None) -> StateChange:
-        """Show a value to everybody from now on; the change that is to be stored comes back."""
+    def change(self, key: Key, value: str | None, ttl: int | None, by: int | None = None) -> StateChange:
+        """Show a change to everybody from now on; what is to be stored comes back."""
         expires_at = None if ttl is None else self._clock.now() + ttl
-        self._pending[key] = _Entry(value, expires_at)
-        return StateChange(*key, value, expires_at)
+        change = StateChange(*key, value, expires_at, by)
+        self._pending.setdefault(key, []).append(change)
+        return change
 
     def settle(self, changes: tuple[StateChange, ...]) -> None:
-        """Forget what is on disk now, or what was never to be; a newer change of another message stays."""
+        """Changes are on disk now, or are never to be; those of other messages stay."""
+        self._settled += 1
         for change in changes:
             key = (change.plugin, change.key)
-            if self._pending.get(key) == _Entry(change.value, change.expires_at):
+            self._pending[key] = [each for each in self._pending.get(key, ()) if each is not change]
+            if not self._pending[key]:
                 del self._pending[key]
 
 
+def _number(value: str | None) -> int:
+    return int(json.loads(value or "0"))
+
+
 class StatePage:
-    """The changes that one call of a handler brings."""
+    """The changes that one call of a handler brings, in their order."""
 
     def __init__(self, book: StateBook) -> None:
         self.book = book
-        self._changes: dict[Key, StateChange] = {}
+        self._changes: list[StateChange] = []
         self._closed = False
 
     def close(self) -> tuple[StateChange, ...]:
-        """What is to be stored with the message's decisions: the last word on each key.
+        """What is to be stored with the message's decisions.
 
         Whatever a handler that outlived its time writes from here on goes nowhere.
         """
         self._closed = True
-        return tuple(self._changes.values())
+        return tuple(self._changes)
 
     def tear_out(self) -> None:
         """The handler failed: nothing that it changed is to be."""
@@ -90,11 +90,11 @@ class StatePage:
         """The page as one plugin sees it."""
         return State(self, plugin)
 
-    def write(self, key: Key, value: str | None, ttl: int | None) -> None:
-        """Take down a change."""
+    def write(self, key: Key, value: str | None, ttl: int | None, by: int | None = None) -> None:
+        """Take down a change; RuntimeError once the handler has ended."""
         if self._closed:
             raise RuntimeError("the handler has ended: its state can be changed no more")
-        self._changes[key] = self.book.write(key, value, ttl)
+        self._changes.append(self.book.change(key, value, ttl, by))
 
 
 class State:
@@ -109,7 +109,7 @@ class State:
 
     async def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401, RUF100 - any JSON value
         """The value, or `default` where there is none or its time is over."""
-        value = await self._page.book.read((self._plugin, key))
+        value = await self._view(key)
         return default if value is None else json.loads(value)
 
     async def set(self, key: str, value: Any, *, ttl: str | float | None = None) -> None:  # noqa: ANN401, RUF100
@@ -121,13 +121,14 @@ class State:
         self._page.write((self._plugin, key), None, None)
 
     async def increment(self, key: str, by: int = 1, *, ttl: str | float | None = None) -> int:
-        """Add to a number that begins at 0, and return it."""
-        stored = await self._page.book.read((self._plugin, key))
-        # Nothing is awaited from here on, so no other message's number can come between.
-        latest = self._page.book.pending((self._plugin, key), stored)
-        value = (0 if latest is None else int(json.loads(latest))) + by
-        self._page.write((self._plugin, key), json.dumps(value), _milliseconds(ttl))
-        return value
+        """Add to a number that begins at 0, and return it; others may add to it at the same time."""
+        stored = await self._page.book.stored((self._plugin, key))
+        self._page.write((self._plugin, key), None, _milliseconds(ttl), by)
+        return _number(self._page.book.view((self._plugin, key), stored))
+
+    async def _view(self, key: str) -> str | None:
+        stored = await self._page.book.stored((self._plugin, key))
+        return self._page.book.view((self._plugin, key), stored)
 
 
 def _milliseconds(ttl: str | float | None) -> int | None:

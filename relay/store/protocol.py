@@ -13,6 +13,7 @@ from relay.store.values import (
     Delivery,
     Identified,
     Intent,
+    Operated,
     Pause,
     Result,
     Routing,
@@ -112,6 +113,12 @@ class Store(Protocol):
 
     async def settle(self, verdicts: Sequence[Verdict], confirm_after: int) -> None:
         """Apply what signals mean, each only where its delivery stands as it was judged."""
+
+    async def retry(self, deliveries: Sequence[int], expire_after: int) -> list[Operated]:
+        """Put held, failed and expired deliveries last in line, with attempts and expiry anew."""
+
+    async def discard(self, deliveries: Sequence[int]) -> list[Operated]:
+        """Drop deliveries that are held, failed, expired or queued."""
 
     async def meta(self, key: str) -> str | None:
         """One of the few facts about the database itself, such as `origin`."""

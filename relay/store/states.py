@@ -64,7 +64,7 @@ _Q, _S, _A, _D, _U, _H, _F, _E, _X = DeliveryState
 STEPS: dict[tuple[DeliveryState, DeliveryState], str] = {
     (_Q, _S): "intent: the attempt is committed before its first byte",
     (_Q, _E): "expire_after has passed",
-    (_Q, _F): "attempts used up, a failure event for an earlier attempt, or what had to go before it did not",
+    (_Q, _F): "a failure event for an earlier attempt, or what had to go before it did not",
     (_Q, _A): "the echo of an earlier attempt",
     (_Q, _X): "an operator",
     (_S, _A): "the answer, or an echo that overtook it",

@@ -76,12 +76,13 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """What a plugin is to remember, as JSON; None forgets the key."""
+    """What a plugin is to remember: a value as JSON, None to forget the key, or `by` to add to a number."""
 
     plugin: str
     key: str
     value: str | None
     expires_at: int | None
+    by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,20 @@ class Verdict:
     evidence: Evidence | None = None
     error: str | None = None
     counter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operated:
+    """What an operator's wish came to; `before` is None where there is no such delivery."""
+
+    delivery: int
+    before: DeliveryState | None
+    after: DeliveryState | None
+
+    @property
+    def done(self) -> bool:
+        """Whether anything changed."""
+        return self.before != self.after
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from relay.clock import Clock
-from relay.store.sqlite import ask, guard, ingest, queries, remembering, routing, sending, signals
+from relay.store.sqlite import ask, guard, ingest, operating, queries, remembering, routing, sending, signals
 from relay.store.sqlite.connection import Database
 from relay.store.values import (
     Delivery,
     Identified,
     Intent,
+    Operated,
     Pause,
     Result,
     Routing,
@@ -142,6 +143,16 @@ class SqliteStore:
     async def settle(self, verdicts: Sequence[Verdict], confirm_after: int) -> None:
         now = self._clock.now()
         await self._db.write(lambda db: signals.settle(db, verdicts, confirm_after, now))
+
+    # -- the operator ---------------------------------------------------------
+
+    async def retry(self, deliveries: Sequence[int], expire_after: int) -> list[Operated]:
+        now = self._clock.now()
+        return await self._db.write(lambda db: operating.retry(db, deliveries, expire_after, now))
+
+    async def discard(self, deliveries: Sequence[int]) -> list[Operated]:
+        now = self._clock.now()
+        return await self._db.write(lambda db: operating.discard(db, deliveries, now))
 
     # -- everybody ------------------------------------------------------------
 

@@ -12,6 +12,13 @@ from relay.store.values import StateChange
 LATELY = 2000  # of the newest messages, whose senders are worth a name
 FORGET_AT_ONCE = 100  # expired values removed in one go, so that no transaction is long
 
+# What is added counts whatever was added meanwhile; a number whose time is over begins anew.
+_ADD = """
+INSERT INTO plugin_state VALUES (?1, ?2, CAST(?3 AS TEXT), ?4) ON CONFLICT DO UPDATE SET
+  value = CAST(?3 + iif(expires_at <= ?5, 0, CAST(value AS INTEGER)) AS TEXT),
+  expires_at = excluded.expires_at
+"""
+
 
 def state(connection: apsw.Connection, plugin: str, key: str) -> tuple[str, int | None] | None:
     """A remembered value as JSON and until when it counts, or None."""
@@ -24,7 +31,9 @@ def state(connection: apsw.Connection, plugin: str, key: str) -> tuple[str, int 
 def write_state(connection: apsw.Connection, changes: Sequence[StateChange], now: int) -> None:
     """Store what is to be remembered, and drop some of what has expired."""
     for change in changes:
-        if change.value is None:
+        if change.by is not None:
+            connection.execute(_ADD, (change.plugin, change.key, change.by, change.expires_at, now))
+        elif change.value is None:
             connection.execute(
                 "DELETE FROM plugin_state WHERE plugin = ? AND key = ?", (change.plugin, change.key)
             )
