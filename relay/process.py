@@ -38,6 +38,7 @@ log = structlog.get_logger("relay.process")
 
 SOCKET = "RELAY_SOCKET_FD"  # the listening socket that the supervisor holds
 LIFELINE = "RELAY_LIFELINE_FD"  # a pipe that ends when the supervisor does
+READY = "RELAY_READY_FD"  # a pipe in which one byte says that the role serves
 BEAT = 1.0  # seconds between two reports of being alive
 GRACE = 10.0  # seconds to finish what is in hand
 ROUTER_NICENESS = 5  # plugins wait for the receiver, never the other way round
@@ -46,19 +47,22 @@ ROUTER_NICENESS = 5  # plugins wait for the receiver, never the other way round
 def run_role(path: Path, role: str) -> int:
     """Serve as one role until SIGTERM, SIGINT or the end of the supervisor; returns the exit code.
 
+    SIGHUP starts it anew with what the file says then, if that is without problems.
     Raises `ConfigurationError`, or `StorageError` where the database is in use or cannot be used.
     """
-    config = load(path)
-    configure_log(config)
-    lock = RoleLock(config.database, role)
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(config, role))
-    except RelayError as exc:
-        log.error("role_failed", role=role, error=str(exc))
-        return 1
-    finally:
-        lock.release()
+    again = True
+    while again:
+        config = load(path)
+        configure_log(config)
+        lock = RoleLock(config.database, role)
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                again = runner.run(_serve(config, role))
+        except RelayError as exc:
+            log.error("role_failed", role=role, error=str(exc))
+            return 1
+        finally:
+            lock.release()
     return 0
 
 
@@ -68,17 +72,21 @@ def configure_log(config: Config) -> None:
     logging.configure("info", colour=terminal, secrets=config.secrets(), json=not terminal)
 
 
-async def _serve(config: Config, role: str) -> None:
+async def _serve(config: Config, role: str) -> bool:
+    """Serve as the role; true when it is to be started again."""
     clock = SystemClock()
     store = open_store(config, clock)
-    stop = asyncio.Event()
+    orders = _Orders(config.path)
     try:
-        async with _alive(store, role, clock), _told_to_stop(stop):
+        async with _alive(store, role, clock):
+            orders.listen()
             log.info("role_started", role=role)
-            await _ROLES[role](config, store, clock, stop)
+            await _ROLES[role](config, store, clock, orders.stop)
             log.info("role_stopped", role=role)
     finally:
         store.close()
+        orders.obeyed()
+    return orders.again
 
 
 @contextlib.asynccontextmanager
@@ -101,37 +109,66 @@ async def _alive(store: Store, role: str, clock: Clock) -> AsyncIterator[None]:
             await store.leave(role, os.getpid())
 
 
-@contextlib.asynccontextmanager
-async def _told_to_stop(stop: asyncio.Event) -> AsyncIterator[None]:
-    """Set `stop` on a signal or when the supervisor is gone; leave nothing hanging beyond the grace."""
-    loop = asyncio.get_running_loop()
+class _Orders:
+    """What signals and the supervisor tell this process to do."""
 
-    def begin() -> None:
-        stop.set()
-        loop.call_later(GRACE, os._exit, 0)  # what is still in hand is found on disk at the next start
+    def __init__(self, path: Path) -> None:
+        self.stop = asyncio.Event()
+        self.again = False
+        self._path = path
+        self._lifeline = int(os.environ.get(LIFELINE, "-1"))
+        self._deadline: asyncio.TimerHandle | None = None
 
-    lifeline = os.environ.get(LIFELINE)
-    loop.add_signal_handler(signal.SIGTERM, begin)
-    # Ctrl-C reaches every process of the terminal; under a supervisor, it decides.
-    loop.add_signal_handler(signal.SIGINT, begin if lifeline is None else _ignore)
-    if lifeline is not None:
+    def listen(self) -> None:
+        """Heed signals and the supervisor's pipe from now on."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._end)
+        if self._lifeline < 0:
+            loop.add_signal_handler(signal.SIGINT, self._end)
+            loop.add_signal_handler(signal.SIGHUP, self._reload)
+            return
+        # Ctrl-C and a hang-up reach every process of the terminal; under a supervisor, it decides.
+        loop.add_signal_handler(signal.SIGINT, _ignore)
         loop.add_signal_handler(signal.SIGHUP, _ignore)
-        loop.add_reader(int(lifeline), _once(loop, int(lifeline), begin))
-    yield
+        loop.add_reader(self._lifeline, self._orphaned)
+
+    def obeyed(self) -> None:
+        """The role has ended in time."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    def _end(self) -> None:
+        if not self.stop.is_set():
+            self.stop.set()
+            # What is still in hand then is found on disk at the next start.
+            self._deadline = asyncio.get_running_loop().call_later(GRACE, os._exit, 0)
+
+    def _orphaned(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._lifeline)  # the end of a pipe is readable for ever
+        self._end()
+
+    def _reload(self) -> None:
+        try:
+            problems = load_plugins(load(self._path)).problems
+        except ConfigurationError as exc:
+            problems = list(exc.problems)
+        for problem in problems:
+            log.error("reload_refused", problem=str(problem))
+        if not problems:
+            self.again = True
+            self._end()
 
 
 def _ignore() -> None:
     pass
 
 
-def _once(loop: asyncio.AbstractEventLoop, lifeline: int, begin: Callable[[], None]) -> Callable[[], None]:
-    """The end of a pipe is readable for ever: once is enough."""
-
-    def ended() -> None:
-        loop.remove_reader(lifeline)
-        begin()
-
-    return ended
+def _say_ready() -> None:
+    """Tell the supervisor, once, that this role serves."""
+    told = os.environ.pop(READY, None)
+    if told is not None:
+        os.write(int(told), b"1")
+        os.close(int(told))
 
 
 async def _receiver(config: Config, store: Store, clock: Clock, stop: asyncio.Event) -> None:
@@ -175,7 +212,11 @@ _ROLES: dict[str, Callable[[Config, Store, Clock, asyncio.Event], Awaitable[None
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves the signals to us."""
+    """A server that leaves the signals to us, and says when it serves."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        _say_ready()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -21,7 +21,7 @@ from relay.clock import SystemClock
 from relay.config import Config, load
 from relay.errors import ConfigurationError, Problem
 from relay.lock import RoleLock
-from relay.process import GRACE, LIFELINE, SOCKET, configure_log
+from relay.process import GRACE, LIFELINE, READY, SOCKET, configure_log
 from relay.roles import open_store
 
 log = structlog.get_logger("relay.supervisor")
@@ -44,6 +44,8 @@ class _Child:
     started: float = 0.0
     deaths: int = 0
     start_at: float = 0.0
+    ready: int = -1  #: a pipe that ends when the process serves, or is dead
+    replaced: subprocess.Popen[bytes] | None = None  #: goes on until its successor serves
     leaving: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
 
@@ -123,6 +125,7 @@ class _Supervisor:
         now = time.monotonic()
         for child in self._children:
             child.leaving = [process for process in child.leaving if process.poll() is None]
+            _let_go(child)
             if child.process is not None and child.process.poll() is not None:
                 self._bury(child, now)
             if child.process is None and now >= child.start_at:
@@ -133,18 +136,25 @@ class _Supervisor:
         child.deaths = 0 if now - child.started > STEADY else child.deaths + 1
         delay = DELAYS[min(child.deaths, len(DELAYS) - 1)]
         child.start_at = now + delay
-        log.warning("role_died", role=child.role, code=child.process.returncode, again_in=delay)
+        code = child.process.returncode
+        if code:
+            log.warning("role_died", role=child.role, code=code, again_in=delay)
         child.process = None
 
     def _start(self, child: _Child) -> None:
-        passed = [self._lifeline] + ([child.socket.fileno()] if child.socket else [])
+        passed = [self._lifeline]
         own = {LIFELINE: str(self._lifeline)}
+        told = -1
         if child.socket:
-            own[SOCKET] = str(child.socket.fileno())
+            child.ready, told = os.pipe()
+            passed += [child.socket.fileno(), told]
+            own |= {SOCKET: str(child.socket.fileno()), READY: str(told)}
         command = [sys.executable, "-m", "relay", "run", "--role", child.role, "--config", str(self._path)]
         child.process = subprocess.Popen(  # noqa: S603 - our own program, and words of our own
             command, env={**os.environ, **own}, pass_fds=passed, stdin=subprocess.DEVNULL
         )
+        if told >= 0:
+            os.close(told)
         child.started = time.monotonic()
 
     # -- reload ----------------------------------------------------------------
@@ -187,14 +197,18 @@ class _Supervisor:
             old.terminate()  # `_tend` sees it end, and starts the next
             child.started = time.monotonic() - STEADY - 1
             return
+        if child.replaced is not None:  # its own predecessor still serves
+            old.terminate()
+            child.leaving.append(old)
+        else:
+            child.replaced = old
         self._start(child)
-        child.leaving.append(old)
-        old.terminate()
 
     # -- the end ---------------------------------------------------------------
 
     def _stop(self) -> int:
         running = [child.process for child in self._children if child.process is not None]
+        running += [child.replaced for child in self._children if child.replaced is not None]
         running += [process for child in self._children for process in child.leaving]
         for process in running:
             process.terminate()
@@ -208,6 +222,19 @@ class _Supervisor:
                 child.socket.close()
         os.close(self._held)
         return 0
+
+
+def _let_go(child: _Child) -> None:
+    """End a predecessor once its successor serves: in between, both do."""
+    if child.ready < 0 or not select.select([child.ready], [], [], 0)[0]:
+        return
+    served = bool(os.read(child.ready, 1))
+    os.close(child.ready)
+    child.ready = -1
+    if served and child.replaced is not None:
+        child.replaced.terminate()
+        child.leaving.append(child.replaced)
+        child.replaced = None
 
 
 def _listen(table: str, host: str, port: int) -> socket.socket:

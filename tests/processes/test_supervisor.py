@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from processes.live import CUSTOMER, LiveBot, platform, rooms, until
+from processes.live import CUSTOMER, TEAMS, LiveBot, platform, rooms, until
+
+from relay.simulator.ledger import PushState
 
 
 async def _pid(bot: LiveBot, role: str) -> int:
@@ -78,6 +80,25 @@ def test_a_broken_configuration_changes_nothing_at_reload_and_says_why(tmp_path:
             assert await _pid(bot, "router") == before
             simulator.say(rooms(0)[0], CUSTOMER, "price?")
             await until(lambda: len(simulator.ledger.effects()) == 3)
+
+    asyncio.run(go())
+
+
+def test_a_reload_leaves_no_callback_unanswered(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (simulator, bot):
+            await bot.start()
+            before = await _pid(bot, "receiver")
+            assert bot.process is not None
+            bot.process.send_signal(signal.SIGHUP)
+            number = 0
+            while not _gone(before):
+                simulator.say(rooms(number % TEAMS)[0], CUSTOMER, f"hello {number}")
+                number += 1
+                await asyncio.sleep(0.02)
+            await simulator.settle()
+            states = {push.state for push in simulator.ledger.pushes}
+            assert (states, number > 10) == ({PushState.ANSWERED}, True)
 
     asyncio.run(go())
 
