@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.text import Text as Styled
@@ -17,8 +19,11 @@ from relay.cli.ports import HOST, SIMULATOR_PORT, refuse_taken
 from relay.cli.screen import screen
 from relay.errors import RefusalError
 from relay.language import Language, language_of
-from relay.simulator.settings import SimulatorSettings
+from relay.simulator.settings import SERVED_KEEPS, SimulatorSettings
 from relay.wire.crypto import parse_key
+
+if TYPE_CHECKING:
+    from relay.simulator.app import Simulator
 
 HELP = """Run the simulator alone: the platform's API, and a page where you play the customers.
 
@@ -30,12 +35,22 @@ Examples:
 - `relay sim`
 - `relay sim --port 8090 --callback-url http://127.0.0.1:8080/callback/…` — for a bot that runs here
 - `relay sim --lang en`
+- `relay sim --record session.jsonl`, and later `relay sim --replay session.jsonl --speed 10`
 """
 
 Lang = Annotated[
     str | None, typer.Option("--lang", metavar="zh|en", help="Chinese or English; by default, as LANG says.")
 ]
 DEFAULTS = SimulatorSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What is written down, and what is done again."""
+
+    record: Path | None
+    replay: Path | None
+    speed: float
 
 
 def sim(
@@ -63,6 +78,13 @@ def sim(
             "--key", envvar="RELAY_SIM_KEY", show_default=False, help="The encoding_aes_key of callbacks."
         ),
     ] = DEFAULTS.key.decode(),
+    record: Annotated[
+        Path | None, typer.Option("--record", metavar="FILE", help="Write down what you do, to be replayed.")
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", metavar="FILE", help="Do again what such a file says.")
+    ] = None,
+    speed: Annotated[float, typer.Option("--speed", help="So many times as fast as it was recorded.")] = 1.0,
     with_parent: WithParent = False,
 ) -> None:
     """The command; `HELP` explains it."""
@@ -76,12 +98,13 @@ def sim(
         language=language,
         host=host,
         port=port,
+        keep=SERVED_KEEPS,
     )
     if with_parent:
         end_with_parent()
     else:
         _introduce(settings, key, language)
-    _serve(settings)
+    _serve(settings, Session(record, replay, speed))
 
 
 def language_asked(lang: str | None) -> Language:
@@ -120,16 +143,30 @@ def _introduce(settings: SimulatorSettings, key: str, language: Language) -> Non
     console.print(callback.said(language))
 
 
-def _serve(settings: SimulatorSettings) -> None:
+def _serve(settings: SimulatorSettings, session: Session) -> None:
     """Serve until Ctrl-C or SIGTERM, and end with 0: the server raises the signal again when it is done."""
     from relay.simulator import demo_world  # the whole simulator; no other command needs it
-    from relay.simulator.app import create_simulator, serve
+    from relay.simulator.app import create_simulator
 
     simulator = create_simulator(settings)
-    demo_world.fill(simulator.world, settings.language)
+    if session.replay is None:  # a recording brings a world of its own
+        demo_world.fill(simulator.world, settings.language)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
-    asyncio.run(serve(simulator))
+    asyncio.run(_served(simulator, session))
+
+
+async def _served(simulator: Simulator, session: Session) -> None:
+    from relay.simulator.app import serve
+
+    try:
+        if session.record is not None:
+            simulator.record(session.record)
+        if session.replay is not None:
+            simulator.replay(session.replay, session.speed)
+    except (OSError, ValueError) as exc:  # a RecordingError is one of these
+        raise RefusalError(texts.BAD_RECORDING, values={"problem": exc}) from exc
+    await serve(simulator)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

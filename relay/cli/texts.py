@@ -19,6 +19,7 @@ PORT_TAKEN_HINT = Text("用 {option} 换一个端口", "choose another one with 
 BAD_KEY = Text(
     "密钥必须是 32 个字符，或 43 个 base64 字符", "the key must have 32 characters, or 43 of base64"
 )
+BAD_RECORDING = Text("录制文件不能用：{problem}", "the recording cannot be used: {problem}")
 
 # --- tables --------------------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -23,7 +24,9 @@ from relay.simulator.ledger import Ledger, Message
 from relay.simulator.limits import Limits
 from relay.simulator.pages import Pages
 from relay.simulator.platform import Platform
+from relay.simulator.player import Player
 from relay.simulator.pusher import Push, Pusher
+from relay.simulator.recorder import Recorder
 from relay.simulator.settings import SimulatorSettings
 from relay.simulator.tokens import Tokens
 from relay.simulator.world import Account, Contact, Room, World
@@ -66,6 +69,8 @@ class Simulator:
             clock,
             token_in_data=habits.token_in_data,
         )
+        self.recorder = Recorder(self.world, self.faults, self.ledger, clock)
+        self.player = Player(self, clock, self.ledger.touch)
         self.pages = Pages(self)
         calls = doors(self.api, self.faults, self.pusher, self.ledger)
         self.app = Starlette(routes=[*calls, *self.pages.routes()], lifespan=self._lifespan)
@@ -103,15 +108,28 @@ class Simulator:
         An account of ours as the sender is staff at that phone. WorldError if the sender is not in the chat.
         """
         raw = content if isinstance(content, bytes) else to_json(content)
-        return self._platform.post(chat, sender, msg_type, raw)
+        message = self._platform.post(chat, sender, msg_type, raw)
+        self.recorder.posted(chat, sender, msg_type, raw)
+        return message
 
     def fail_next(self, account: str, reason: str = "sending failed") -> None:
         """Accept the next API message of this account, echo it, and then let it fail."""
         self._platform.fail_next(account, reason)
+        self.recorder.told_to_fail(account, reason)
 
     def reject(self, target: str, reason: str | None = "refused by the recipient") -> None:
         """Let every API message to this target fail after its echo; None ends that."""
         self._platform.reject(target, reason)
+        self.recorder.told_to_reject(target, reason)
+
+    def record(self, file: Path | None = None) -> None:
+        """Record from now on, into a file as well if one is given; `recorder.stop()` ends it."""
+        self.recorder.start(file)
+
+    def replay(self, recorded: Path | bytes, speed: float = 1.0) -> Awaitable[None]:
+        """Do again what a recording says; RecordingError, and nothing done, where that cannot go well."""
+        data = recorded if isinstance(recorded, bytes) else recorded.read_bytes()
+        return self.player.start(data, speed)
 
     async def settle(self) -> None:
         """Wait until all that is due has happened and is pushed; what lies in the future may wait."""
@@ -129,6 +147,8 @@ class Simulator:
     async def close(self) -> None:
         """Stop pushing and let go of every connection."""
         self.end_streams()
+        self.recorder.stop()
+        self.player.stop()
         await self._agenda.close()
         await self.pusher.close()
         await self._http.close()

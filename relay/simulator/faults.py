@@ -135,6 +135,6 @@ class Faults:
         self._dice.pop(number, None)
 
     def _tell(self, what: str, standing: Standing | None) -> None:
-        for watcher in self._watchers:
+        for watcher in list(self._watchers):
             watcher(what, standing)
         self._ledger.touch()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 from relay.simulator.habits import Habits
 
 Language = Literal["zh", "en"]
 SERVED_KEEPS = 10_000
 """What `relay sim` and the demo keep of each sort: messages, copies, requests, pushes, strikes."""
+
+
+def language_of(*wanted: str | None) -> Language:
+    """Give the first of these that is a language of the page, else Chinese."""
+    return cast(Language, next((language for language in wanted if language in ("zh", "en")), "zh"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from relay.simulator.faults import Faults
 from relay.simulator.ledger import Ledger, Message
+from relay.simulator.player import Player
 from relay.simulator.pusher import Pusher
+from relay.simulator.recorder import Recorder
 from relay.simulator.settings import SimulatorSettings
+from relay.simulator.tokens import Tokens
 from relay.simulator.world import World
 
 
@@ -18,6 +22,10 @@ class Stage(Protocol):
     world: World
     ledger: Ledger
     pusher: Pusher
+    faults: Faults
+    tokens: Tokens
+    recorder: Recorder
+    player: Player
 
     @property
     def callback_url(self) -> str | None:

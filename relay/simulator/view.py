@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from relay.simulator.ledger import Message
 from relay.simulator.shelf import ForgottenError
@@ -14,6 +15,7 @@ from relay.simulator.world import place_of
 
 PER_PLACE = 200
 LOOK_BACK = 5000
+LAST_STRIKES = 20
 
 
 class View:
@@ -65,6 +67,31 @@ class View:
             "requests": ledger.requests.total,
             "refusals": ledger.refusals,
             "last_refusal": self._last_refusal(),
+            "faults": self.faults(),
+            "session": self._session(),
+        }
+
+    def faults(self) -> dict[str, object]:
+        """Give the faults that stand, how many calls wait by one, and what struck of late."""
+        book = self._stage.faults
+        return {
+            "faults": [
+                {"number": standing.number, "struck": standing.struck, **standing.fault.as_json()}
+                for standing in book.standing()
+            ],
+            "held": len(book.holds),
+            "strikes": [asdict(strike) for strike in self._stage.ledger.strikes[-LAST_STRIKES:]],
+        }
+
+    def _session(self) -> dict[str, object]:
+        recorder, player = self._stage.recorder, self._stage.player
+        return {
+            "recording": recorder.is_running,
+            "lines": recorder.lines,
+            "replaying": player.is_running,
+            "done": player.done,
+            "total": player.total,
+            "error": player.error,
         }
 
     def _last_refusal(self) -> dict[str, object] | None:

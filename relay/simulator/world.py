@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 
 class WorldError(ValueError):
@@ -44,10 +45,15 @@ class Room:
     avatar: str = ""
 
 
+Entry: TypeAlias = Account | Contact | Room
+Watcher = Callable[[Entry], None]
+
+
 class World:
     """Everybody the platform knows; starts empty, and anything may be added at any time."""
 
     def __init__(self) -> None:
+        self._watchers: list[Watcher] = []
         self.accounts: dict[str, Account] = {}
         self.contacts: dict[str, Contact] = {}
         self.rooms: dict[str, Room] = {}
@@ -58,6 +64,7 @@ class World:
         self._refuse_taken(wxid, self.contacts, self.rooms)
         account = Account(wxid, nickname, self._next(), full_name or nickname, online=online)
         self.accounts[wxid] = account
+        self._tell(account)
         return account
 
     def add_contact(self, wxid: str, nickname: str, *, friends: Iterable[str] | None = None) -> Contact:
@@ -66,6 +73,7 @@ class World:
         known = None if friends is None else frozenset(friends)
         contact = Contact(wxid, nickname, self._next(), friends=known)
         self.contacts[wxid] = contact
+        self._tell(contact)
         return contact
 
     def add_room(self, wxid: str, name: str, members: Iterable[str] = ()) -> Room:
@@ -75,18 +83,17 @@ class World:
         for member in room.members:
             self._require_person(member)
         self.rooms[wxid] = room
+        self._tell(room)
         return room
 
     def join(self, room: str, member: str) -> None:
         """Let somebody into a room."""
         self._require_person(member)
-        members = self.room(room).members
-        self.rooms[room] = replace(self.room(room), members=tuple(dict.fromkeys([*members, member])))
+        self._set_members(room, tuple(dict.fromkeys([*self.room(room).members, member])))
 
     def leave(self, room: str, member: str) -> None:
         """Take somebody out of a room; what our account sends there from now on fails after its echo."""
-        members = self.room(room).members
-        self.rooms[room] = replace(self.room(room), members=tuple(m for m in members if m != member))
+        self._set_members(room, tuple(m for m in self.room(room).members if m != member))
 
     def room(self, wxid: str) -> Room:
         """Give the room; WorldError where there is none."""
@@ -120,6 +127,30 @@ class World:
             return [(member, to) for member in self.rooms[to].members if member in self.accounts]
         chats = [(sender, to), (to, sender)]
         return [(account, chat) for account, chat in chats if account in self.accounts]
+
+    def everything(self) -> list[Entry]:
+        """Give everybody, and then the rooms they are in."""
+        return [*self.accounts.values(), *self.contacts.values(), *self.rooms.values()]
+
+    def copy(self) -> World:
+        """Give a world of its own with the same people and rooms."""
+        copy = World()
+        copy.accounts, copy.contacts, copy.rooms = dict(self.accounts), dict(self.contacts), dict(self.rooms)
+        copy._numbers = self._numbers
+        return copy
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Call `watcher` with whoever is new or changed, until the function that comes back is called."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    def _set_members(self, room: str, members: tuple[str, ...]) -> None:
+        self.rooms[room] = replace(self.room(room), members=members)
+        self._tell(self.rooms[room])
+
+    def _tell(self, entry: Entry) -> None:
+        for watcher in list(self._watchers):
+            watcher(entry)
 
     def _are_friends(self, one: str, other: str) -> bool:
         contact = self.contacts.get(one)
