@@ -71,7 +71,10 @@ def test_a_plugin_that_does_not_load_leaves_nothing_behind(tmp_path: Path) -> No
     assert not {name for name in set(sys.modules) - before if "greeter" in name}
 
 
-def test_a_version_of_the_same_second_and_size_is_read_anew(tmp_path: Path) -> None:
+def test_a_version_of_the_same_second_and_size_is_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     found = written(tmp_path, GOOD + "VERSION = 1\n")
     load(found)
     stamp = found.path.stat()

@@ -29,7 +29,6 @@ from relay.testing import Bot
 LIMIT = 0.25  # seconds for a whole call
 
 GOOD = answer(b'{"errcode":0}')
-ELSEWHERE = "Location: http://127.0.0.1:1/\r\n"
 
 ENDINGS: dict[str, tuple[Behaviour, str, str]] = {
     "taken": (GOOD, "taken", "accepted"),
@@ -48,7 +47,7 @@ ENDINGS: dict[str, tuple[Behaviour, str, str]] = {
     "500": (answer(b"", 500), "unknown", "unknown"),
     "502 with errcode 0": (says(0, 502), "unknown", "unknown"),
     "404 with errcode 0": (says(0, 404), "unknown", "unknown"),
-    "a redirect": (answer(b'{"errcode":0}', 307, ELSEWHERE), "unknown", "unknown"),
+    "500 with errcode 406": (says(406, 500), "unknown", "unknown"),
     "1001": (says(1001), "unknown", "unknown"),
     "an errcode nobody documented": (says(999), "unknown", "unknown"),
     "405": (says(405), "refused", "failed"),
@@ -110,6 +109,15 @@ async def test_where_tls_does_not_come_about_nothing_was_sent(behaviour: Behavio
     async with serve(behaviour) as url, connected(url.replace("http:", "https:")) as bot:
         await bot.work()
         assert [each for each, _ in await outcomes(bot)] == ["not_sent"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@rule
+async def test_a_redirect_is_not_followed(status: int) -> None:
+    elsewhere = answer(b'{"errcode":0}', status, "Location: /elsewhere\r\n")
+    async with serve(elsewhere, GOOD) as url, connected(url) as bot:
+        await bot.work()
+        assert [each for each, _ in await outcomes(bot)] == ["unknown"]
 
 
 @rule

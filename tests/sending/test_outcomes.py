@@ -304,14 +304,20 @@ async def test_the_echo_of_a_forward_is_known_by_its_content(content: object, ev
 
 @rule
 async def test_an_echo_that_fits_two_forwards_settles_neither() -> None:
-    async with make_bot(MIRROR, transport=Desk(LOST), configured=True) as bot:
+    async with make_bot(MIRROR, transport=Desk(), configured=True) as bot:
         await forwarded(bot, "a", "a")
         await come_back(bot, "e", "a")
-        assert [state for state, _ in await stand(bot)] == ["accepted", "queued"]
+        assert await stand(bot) == [("accepted", "answer")] * 2
+
+
+@rule
+async def test_a_forward_of_unknown_outcome_holds_back_the_next_so_that_its_echo_is_unmistakable() -> None:
+    async with make_bot(MIRROR, transport=Desk(LOST), configured=True) as bot:
+        await forwarded(bot, "a", "a")
+        assert await stand(bot) == [("unknown", None), ("queued", None)]
+        await come_back(bot, "e", "a")
         await bot.work()
-        await come_back(bot, "e2", "a")
-        await forwarded(bot, "b")
-        assert [evidence for _, evidence in await stand(bot)] == ["echo", "echo"]
+        assert await stand(bot) == [("accepted", "echo"), ("accepted", "answer")]
 
 
 @pytest.mark.parametrize(

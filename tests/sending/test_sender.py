@@ -59,6 +59,21 @@ async def test_to_one_chat_one_request_at_a_time_in_the_order_decided() -> None:
 
 
 @rule
+async def test_what_may_share_a_request_does_not_follow_one_that_is_on_its_way() -> None:
+    desk = Desk()
+    desk.closed = {EAST}
+    async with answering(desk, "[delivery]\nsend_batch = 2\n") as bot:
+        await ask_price(bot, "1")
+        await start(bot, desk)
+        await ask_price(bot, "2")
+        await bot.sender.step()
+        assert await states(bot) == ["sending", "queued"]
+        desk.open()
+        await bot.work()
+        assert await states(bot) == ["accepted", "accepted"]
+
+
+@rule
 async def test_a_stuck_chat_delays_no_other() -> None:
     desk = Desk()
     desk.closed = {EAST}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from bots import rule
+from bots import eventually, rule
 
 from relay.attempts import NoAnswer
 from relay.client import Client, Credentials
@@ -122,7 +122,11 @@ async def test_who_stops_waiting_takes_the_token_from_nobody() -> None:
     platform.gate.clear()
     asking = client(platform)
     first, second = (asyncio.create_task(ask(asking, 1)) for _ in range(2))
-    await asyncio.sleep(0)
+
+    async def both_wait() -> bool:
+        return platform.tokens == 1
+
+    await eventually(both_wait)
     first.cancel()
     await asyncio.wait({first})
     platform.gate.set()
