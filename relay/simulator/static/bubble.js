@@ -2,9 +2,10 @@
 
 import { avatar, el, t } from "./dom.js";
 
-const ICONS = {
+export const ICONS = {
   announcement: "📢", picture: "🖼️", link: "🔗", file: "📄", voice: "🎤", video: "🎬", program: "🧩", card: "👤",
   channel: "📺", location: "📍", redpacket: "🧧", emotionpic: "😊", imgtext: "📰", merge: "💬",
+  system: "⚙️", revoke: "↩️",
 };
 
 export function typeName(type) {

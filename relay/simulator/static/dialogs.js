@@ -1,10 +1,11 @@
 // The small windows: another type of message, members, new rooms and people, the callback URL.
 
-import { avatar, complain, el, post, t, texts } from "./dom.js";
+import { avatar, complain, el, field, input, post, t } from "./dom.js";
+import { contentOf, fieldsOf } from "./kinds.js";
 
 const english = document.documentElement.lang === "en";
 
-function open(title, fields, { ok, submit }) {
+export function open(title, fields, { ok, submit }) {
   const dialog = el("dialog", { "aria-label": title, on: { close: () => dialog.remove() } });
   const cancel = el("button", { type: "button", class: "plain", on: { click: () => dialog.close() } }, submit ? t("cancel") : t("close"));
   const buttons = el("div", { class: "buttons" }, cancel, submit ? el("button", { type: "submit", class: "main" }, ok) : null);
@@ -24,51 +25,8 @@ function open(title, fields, { ok, submit }) {
   return dialog;
 }
 
-function field(label, control) {
-  return el("label", { class: "field" }, el("span", {}, label), control);
-}
-
-function input(name, value = "", more = {}) {
-  return el("input", { name, value, autocomplete: "off", ...more });
-}
-
-const KINDS = {
-  picture: {
-    fields: () => [field(t("url"), input("url", `${location.origin}/sim/static/example.svg`, { required: true }))],
-    content: (data) => ({ url: data.get("url") }),
-  },
-  file: {
-    fields: () => [
-      field(t("heading"), input("title", t("example_file"), { required: true })),
-      field(t("url"), input("url", "https://files.example.com/price-list.pdf", { required: true })),
-    ],
-    content: (data) => ({ title: data.get("title"), url: data.get("url") }),
-  },
-  link: {
-    fields: () => [
-      field(t("heading"), input("title", t("example_link"), { required: true })),
-      field(t("desc"), input("desc", t("example_desc"))),
-      field(t("url"), input("url", "https://www.example.com/products", { required: true })),
-    ],
-    content: (data) => ({ cover: "", desc: data.get("desc"), title: data.get("title"), url: data.get("url") }),
-  },
-  merge: {
-    fields: () => [
-      field(t("heading"), input("title", t("example_merge"), { required: true })),
-      field(t("lines"), el("textarea", { name: "lines", rows: "4" }, texts.example_lines)),
-    ],
-    content: (data) => ({ title: data.get("title"), items: data.get("lines").split("\n").filter((line) => line.trim()).map(mergeItem) }),
-  },
-};
-
-function mergeItem(line) {
-  const [, nickname, text] = /^([^:：]{1,30})[:：]\s*(.*)$/.exec(line) ?? [null, "", line];
-  return { msg_type: "text", nickname, text };
-}
-
 export function openComposer(kind, send) {
-  const { fields, content } = KINDS[kind];
-  open(t(`type_${kind}`), fields(), { ok: t("send"), submit: (data) => send(content(data)) });
+  open(t(`type_${kind}`), fieldsOf(kind), { ok: t("send"), submit: (data) => send(contentOf(kind, data)) });
 }
 
 export function openCallback(url) {
@@ -87,10 +45,11 @@ export function openRoom(people) {
   });
 }
 
-export function openContact(rooms) {
+// `sort` is contacts or accounts.
+export function openPerson(title, sort, rooms) {
   const choices = [el("option", { value: "" }, "—"), ...rooms.map((room) => el("option", { value: room.id }, room.name))];
-  open(t("add_contact"), [field(t("name"), input("name", "", { required: true })), field(t("join"), el("select", { name: "room" }, ...choices))], {
-    ok: t("create"), submit: (data) => post("contacts", { name: data.get("name"), room: data.get("room") }),
+  open(title, [field(t("name"), input("name", "", { required: true })), field(t("join"), el("select", { name: "room" }, ...choices))], {
+    ok: t("create"), submit: (data) => post(sort, { name: data.get("name"), room: data.get("room") }),
   });
 }
 
@@ -128,9 +87,11 @@ export function openAdd(state) {
   const choose = (action) => () => { dialog.close(); action(); };
   const entry = (label, action, disabled = false) => el("button", { type: "button", class: "choice", disabled, on: { click: choose(action) } }, label);
   const hasBoth = state.people.some((p) => p.ours) && state.people.some((p) => !p.ours);
+  const rooms = state.places.filter((place) => place.kind === "room");
   const dialog = open(t("add"), [el("div", { class: "choices" },
     entry(t("add_room"), () => openRoom(state.people)),
-    entry(t("add_contact"), () => openContact(state.places.filter((place) => place.kind === "room"))),
+    entry(t("add_contact"), () => openPerson(t("add_contact"), "contacts", rooms)),
+    entry(t("add_account"), () => openPerson(t("add_account"), "accounts", rooms)),
     entry(t("add_private"), () => openPrivate(state.people), !hasBoth),
   )], {});
 }

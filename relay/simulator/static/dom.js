@@ -15,6 +15,14 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
+export function field(label, control) {
+  return el("label", { class: "field" }, el("span", {}, label), control);
+}
+
+export function input(name, value = "", more = {}) {
+  return el("input", { name, value, autocomplete: "off", ...more });
+}
+
 export const texts = JSON.parse(document.getElementById("texts").textContent);
 
 export function t(name, values = {}) {

@@ -2,11 +2,15 @@
 
 import { loadExample, openAdd, openCallback } from "./dialogs.js";
 import { el, t } from "./dom.js";
+import { FaultPanel } from "./faults.js";
 import { Room } from "./room.js";
+import { openSession, showSession } from "./session.js";
 
 const board = document.getElementById("board");
 const tabs = document.getElementById("tabs");
 const rooms = new Map();
+const faults = new FaultPanel(document.getElementById("faults-button"));
+const session = document.getElementById("session");
 let state = { places: [], people: [], status: {}, messages: [] };
 let started = false;
 
@@ -27,6 +31,7 @@ function showState(next) {
     }
     rooms.get(place.id).update(place, state.people);
   }
+  faults.showPeople(state);
   showMessages();
   showTabs();
   document.getElementById("empty").hidden = state.places.length > 0;
@@ -87,6 +92,8 @@ function measure() {
 
 function showStatus(status) {
   state.status = status;
+  faults.show(status.faults);
+  showSession(session, status.session);
   for (const name of ["pushes", "timeouts", "requests", "refusals"]) {
     document.getElementById(name).textContent = String(status[name] ?? 0);
   }
@@ -131,10 +138,13 @@ function follow() {
 
 document.getElementById("callback").addEventListener("click", () => openCallback(state.status.callback_url));
 document.getElementById("add").addEventListener("click", () => openAdd(state));
+session.addEventListener("click", () => openSession(state.status.session));
 document.getElementById("example").addEventListener("click", loadExample);
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 board.addEventListener("scroll", measure, { passive: true });
 new ResizeObserver(measure).observe(board);
+const head = document.querySelector(".top");
+new ResizeObserver(() => document.documentElement.style.setProperty("--head", `${head.offsetHeight}px`)).observe(head);
 follow();

@@ -1,11 +1,11 @@
 // One conversation: its messages, and the line where somebody in it speaks.
 
-import { bubble } from "./bubble.js";
+import { ICONS, bubble } from "./bubble.js";
 import { avatar, complain, el, post, t } from "./dom.js";
 import { openComposer, openMembers } from "./dialogs.js";
+import { KINDS } from "./kinds.js";
 
 const KEEP = 300;
-const KINDS = ["picture", "file", "link", "merge"];
 
 export class Room {
   constructor(place) {
@@ -56,7 +56,7 @@ export class Room {
       this.more.open = false;
       openComposer(kind, (content) => this.post(kind, content));
     };
-    return el("button", { type: "button", on: { click: choose } }, t(`type_${kind}`));
+    return el("button", { type: "button", on: { click: choose } }, el("span", { "aria-hidden": "true" }, ICONS[kind] ?? "✉️"), t(`type_${kind}`));
   }
 
   update(place, people) {
