@@ -67,7 +67,8 @@ WORDED = {
 def place_of(data: object, error: ErrorDetails) -> Location:
     """The complaint's location with nothing in it but keys and indexes of the file."""
     place: list[str | int] = []
-    for part in error["loc"]:
+    raised = error.get("ctx", {}).get("error")
+    for part in (*error["loc"], *(raised.at if isinstance(raised, UnfitError) else ())):
         below = _below(data, part)
         if below is not MISSING:
             data = below

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
+from pydantic_core import InitErrorDetails, ValidationError
+
 TYPE_NAMES = {
     bool: "true or false",
     int: "a whole number",
@@ -40,12 +42,25 @@ Location = tuple[str | int, ...]
 
 
 class UnfitError(ValueError):
-    """What is wrong with one value and what to do about it; it never quotes the value itself."""
+    """What is wrong with one value and what to do about it; it never quotes the value itself.
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    `at` leads from what is being read to the part that is wrong, where these are not the same.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, *, at: Location = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.at = at
+
+
+def refuse(problems: Iterable[UnfitError]) -> None:
+    """Raise all of these at once, each at its place, if there are any; for validators of whole tables."""
+    details = [
+        InitErrorDetails(type="value_error", input=None, ctx={"error": problem}) for problem in problems
+    ]
+    if details:
+        raise ValidationError.from_exception_data("settings", details)
 
 
 class Substituted(str):
