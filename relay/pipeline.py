@@ -57,7 +57,11 @@ class Pipeline:
     @property
     def includes_own(self) -> bool:
         """Whether any handler wants to see what staff type on our accounts' phones."""
-        return any(handler.include_own for loaded in self._plugins for handler in loaded.plugin.handlers)
+        return any(
+            handler.wants_own(loaded.settings)
+            for loaded in self._plugins
+            for handler in loaded.plugin.handlers
+        )
 
     def stored(self, routing: Routing) -> None:
         """Tell that what came of a message is on disk, or will never be."""
@@ -80,7 +84,7 @@ class Pipeline:
     ) -> bool:
         """True when the plugin stopped the message."""
         for handler in loaded.plugin.handlers:
-            if (refusal := handler.refuses(message)) is not None:
+            if (refusal := handler.refuses(message, loaded.settings)) is not None:
                 trace.note(loaded.name, "", "no", refusal)
             elif await self._call(loaded, handler, message, outbox, trace, dry_run):
                 return True

@@ -27,12 +27,16 @@ class Handler:
     name: str
     function: Callable[..., Any]
     types: frozenset[str]
-    include_own: bool
+    include_own: bool | Callable[[Any], bool]
     is_async: bool
 
-    def refuses(self, message: Message) -> str | None:
+    def wants_own(self, settings: object) -> bool:
+        """Whether it wants to see what staff type on our accounts' phones, with these settings."""
+        return self.include_own if isinstance(self.include_own, bool) else bool(self.include_own(settings))
+
+    def refuses(self, message: Message, settings: object) -> str | None:
         """Why this handler does not want the message, or None."""
-        if message.own and not self.include_own:
+        if message.own and not self.wants_own(settings):
             return "own, and include_own is not set"
         if self.types and message.type not in self.types:
             return f"type {message.type} is not among {', '.join(sorted(self.types))}"
@@ -54,11 +58,14 @@ class Plugin:
         self.settings = settings
         self.handlers: list[Handler] = []
 
-    def on_message(self, *, types: Iterable[str] = (), include_own: bool = False) -> Callable[[F], F]:
+    def on_message(
+        self, *, types: Iterable[str] = (), include_own: bool | Callable[[Any], bool] = False
+    ) -> Callable[[F], F]:
         """Call the decorated function as `handler(message, ctx)` for messages of these types, or all.
 
         It may be `async`, or plain and then runs in a thread; it returns None, a decision or a list of them.
-        With `include_own` it also gets what staff type on our accounts' phones, never what may be an echo.
+        With `include_own` it also gets what staff type on our accounts' phones, never what may be an echo;
+        a function says whether it does with the settings at hand.
         Raises `PluginError` when its arguments are not two.
         """
 

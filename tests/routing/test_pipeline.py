@@ -7,6 +7,7 @@ import datetime as dt
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -299,3 +300,11 @@ async def test_a_note_with_half_a_character_can_be_stored() -> None:
 async def test_a_handler_that_fails_halfway_leaves_no_notes_of_decisions() -> None:
     routing = await run(loaded("bad", decide(Forward(WEST, rule="a"), "nonsense")))
     assert [line.decision for line in routing.trace] == ["error"]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_handler_may_ask_for_own_messages_by_its_settings(wanted: bool) -> None:
+    plugin = Plugin("p")
+    plugin.on_message(include_own=lambda settings: bool(settings.rules))(lambda message, ctx: None)
+    settings = cast(Any, SimpleNamespace(rules=["r"] if wanted else []))
+    assert pipeline(Loaded("p", plugin, settings, 1, "folder", Path("p.py"))).includes_own is wanted
