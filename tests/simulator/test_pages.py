@@ -25,6 +25,13 @@ HI: Json = {
 }
 
 
+ACTIONS = (
+    *("say", "callback", "rooms", "contacts", "accounts", "private", "members", "example"),
+    *("faults/add", "faults/remove", "faults/clear", "faults/release", "faults/tokens"),
+    *("record/start", "record/stop", "replay", "replay/stop"),
+)
+
+
 async def press(bench: Bench, name: str, body: object, headers: Json | None = None) -> Reply:
     raw = json.dumps(body).encode()
     answer = await call(bench.sim.app, "POST", f"/sim/{name}", body=raw, headers={**OURS, **(headers or {})})
@@ -60,7 +67,7 @@ async def test_what_a_person_types_is_said_and_pushed() -> None:
         {"host": "evil.example", "origin": "http://evil.example"},
     ],
 )
-@pytest.mark.parametrize("name", ["say", "callback", "rooms", "contacts", "private", "members", "example"])
+@pytest.mark.parametrize("name", ACTIONS)
 @rule
 async def test_what_another_site_sends_is_refused(name: str, headers: Json) -> None:
     bench = Bench()
@@ -71,7 +78,7 @@ async def test_what_another_site_sends_is_refused(name: str, headers: Json) -> N
     assert bench.sim.callback_url is None
 
 
-@pytest.mark.parametrize("path", ["/", "/sim/state", "/sim/events"])
+@pytest.mark.parametrize("path", ["/", "/sim/state", "/sim/events", "/sim/faults", "/sim/recording"])
 @rule
 async def test_a_foreign_host_name_gets_nothing_to_read(path: str) -> None:
     answer = await call(Bench().sim.app, "GET", path, headers={"host": "rebound.example:8090"})
@@ -97,6 +104,14 @@ async def test_addresses_and_localhost_are_ours(host: str) -> None:
         ("rooms", {"name": " ", "members": []}),
         ("private", {"account": ANN, "contact": BEN}),
         ("members", {"room": "R:404", "member": ANN, "inside": True}),
+        ("accounts", {"name": " "}),
+        ("accounts", {"name": "Third", "room": "R:404"}),
+        ("contacts", {"name": "Cleo", "room": "R:404"}),
+        ("faults/add", {"kind": "nonsense"}),
+        ("faults/remove", {"number": 404}),
+        ("faults/remove", {}),
+        ("replay", {"recording": "nonsense"}),
+        ("replay", {"recording": "{}", "speed": "fast"}),
     ],
 )
 @rule
@@ -233,5 +248,5 @@ async def test_the_page_needs_nothing_from_elsewhere_and_runs_no_inline_script()
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe-inline" not in policy
-    assert b"http" not in answer.body
+    assert b"://" not in answer.body
     assert b"<script>" not in answer.body
