@@ -1,0 +1,87 @@
+"""Regular expressions in RE2's syntax, which no pattern and no text can make slow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import re2
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from relay.config.problems import UnfitError, kind
+
+SYNTAX = "RE2 has no lookaround and no backreferences"
+
+
+class Pattern:
+    """An RE2 pattern; raises `UnfitError` with the position of what is wrong with it."""
+
+    def __init__(self, text: str) -> None:
+        options = re2.Options()
+        options.log_errors = False
+        try:
+            self._compiled = re2.compile(text, options)
+        except re2.error as exc:
+            raise _misfit(text, exc) from None
+        self.text = text
+        self.names: tuple[str, ...] = tuple(self._compiled.groupindex)
+
+    def search(self, text: str) -> dict[str, str] | None:
+        """The named groups of the first match, "" for one that had no part in it; None without a match."""
+        found = self._compiled.search(text.encode("utf-8", "replace"))
+        if found is None:
+            return None
+        groups: dict[str, bytes | None] = found.groupdict()
+        return {name: (group or b"").decode("utf-8", "replace") for name, group in groups.items()}
+
+    def __repr__(self) -> str:
+        return f"Pattern({self.text!r})"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(cls._read)
+
+    @classmethod
+    def _read(cls, value: object) -> Pattern:
+        if not isinstance(value, str):
+            raise UnfitError(f"expected a pattern, found {kind(value)}")
+        if not value:
+            raise UnfitError("must not be empty", "it would match every text")
+        return cls(value)
+
+
+def _misfit(pattern: str, error: Exception) -> UnfitError:
+    said = error.args[0] if error.args else b""
+    words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    what, _, part = words.partition(": ")
+    hint = SYNTAX if "(?" in part or "escape" in what else None
+    return UnfitError(f"{what} at character {_position(pattern, what, part) + 1}", hint)
+
+
+def _position(pattern: str, what: str, part: str) -> int:
+    """Where the mistake stands; RE2 says what it is, and for parentheses quotes the whole pattern."""
+    if what.startswith("trailing"):
+        return len(pattern) - 1
+    if what.startswith(("missing )", "unexpected )")):
+        return _unpaired(pattern, closing=what.startswith("unexpected"))
+    return max(0, pattern.find(part))
+
+
+def _unpaired(pattern: str, *, closing: bool) -> int:
+    opened: list[int] = []
+    for at, sign in _parentheses(pattern):
+        if sign == "(":
+            opened.append(at)
+        elif opened:
+            opened.pop()
+        elif closing:
+            return at
+    return opened[-1] if opened else 0
+
+
+def _parentheses(pattern: str) -> Iterator[tuple[int, str]]:
+    """The parentheses that group, not those that are escaped or stand in a character class."""
+    for found in re.finditer(r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()]", pattern, re.DOTALL):
+        if found[0] in "()":
+            yield found.start(), found[0]
