@@ -1,15 +1,35 @@
-"""Mirror messages between chats: what is said in one is forwarded, verbatim, to the others."""
+"""Mirror messages between chats: what is said in one goes to the others, verbatim or saying who wrote it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from relay import ChatList, Context, Forward, Message, Plugin
+from relay import (
+    ChatList,
+    Context,
+    Decision,
+    Filter,
+    Forward,
+    Message,
+    MessageTypes,
+    Plugin,
+    Send,
+    Template,
+    UnfitError,
+    UniqueNames,
+    Words,
+    normalise,
+    placeholders,
+    refuse,
+)
+
+ATTRIBUTION = Template("{sender}@{chat}:")
 
 
-class Route(BaseModel):
+class Route(Filter):
     """One [[plugins.group_mirror.routes]]: `from` and `to`, or `between`."""
 
     name: str = Field(min_length=1)
@@ -17,57 +37,110 @@ class Route(BaseModel):
     from_: ChatList = Field(default=(), alias="from")
     to: ChatList = ()
     between: ChatList = ()
-    types: tuple[str, ...] = ()
-    not_types: tuple[str, ...] = ("system", "revoke")
+    account: str = ""
+    include_own: bool = False
+    types: MessageTypes = ()
+    not_types: MessageTypes = ("system", "revoke")
+    contains: Words = ()
+    not_contains: Words = ()
+    mode: Literal["verbatim", "attributed"] = "verbatim"
+    attribution: Template = ATTRIBUTION
 
     @model_validator(mode="after")
-    def _one_way_or_all_ways(self) -> Route:
-        if bool(self.between) == bool(self.from_ or self.to):
-            raise ValueError("a route needs either `from` and `to`, or `between`")
-        if not self.between and not (self.from_ and self.to):
-            raise ValueError("a route needs both `from` and `to`")
-        if len(self.between) == 1:
-            raise ValueError("`between` needs at least two chats")
+    def _makes_sense(self) -> Self:
+        refuse(self._nonsense())
         return self
 
-    def targets(self, message: Message) -> tuple[str, ...] | str:
-        """The chats that get the message, or the condition that failed."""
+    def _nonsense(self) -> Iterator[UnfitError]:
+        yield from self._misled()
+        if self.types and set(self.types) <= set(self.not_types):
+            hint = "write not_types = []" if set(self.types) <= {"system", "revoke"} else None
+            yield UnfitError("are all in `not_types`: the route would never match", hint, at=("types",))
+        if self.senders and set(self.senders) <= set(self.not_senders):
+            yield UnfitError("takes back all of `senders`: the route would never match", at=("not_senders",))
+        if self.mode == "verbatim" and self.attribution != ATTRIBUTION:
+            yield UnfitError('counts only with mode = "attributed"', at=("attribution",))
+        yield from self.attribution.unknown(at=("attribution",))
+
+    def _misled(self) -> Iterator[UnfitError]:
+        if bool(self.between) == bool(self.from_ or self.to):
+            yield UnfitError("a route needs either `from` and `to`, or `between`")
+        elif self.between and len(self.between) == 1:
+            yield UnfitError("needs at least two chats", at=("between",))
+        elif not self.between and not (self.from_ and self.to):
+            yield UnfitError("a route needs both `from` and `to`")
+        elif not self.between and set(self.from_) == set(self.to) and len(self.to) == 1:
+            hint = "nothing goes back to where it was said"
+            yield UnfitError("is the same chat as `from`: nothing would ever be sent", hint, at=("to",))
+
+    def targets(self, message: Message) -> Sequence[str]:
+        """The chats that get what is said in this one."""
+        return [chat for chat in self.between or self.to if chat != message.chat]
+
+    def refusal(self, message: Message) -> str | None:
+        """The first condition that the message does not meet, or None."""
         if not self.enabled:
             return "enabled = false"
         if message.chat not in (self.between or self.from_):
             return f"chat {message.chat} is not in {'between' if self.between else 'from'}"
+        if message.own and not self.include_own:
+            return "own, and include_own is not set"
         if self.types and message.type not in self.types:
             return f"type {message.type} is not in types"
         if message.type in self.not_types:
             return f"type {message.type} is in not_types"
-        return tuple(chat for chat in self.between or self.to if chat != message.chat)
+        return super().refusal(message) or self._wording(message)
 
+    def _wording(self, message: Message) -> str | None:
+        words = normalise(message.text) if self.contains or self.not_contains else ""
+        if self.contains and not any(word in words for word in self.contains):
+            return "no word of contains is in it"
+        unwanted = next((word for word in self.not_contains if word in words), None)
+        return f"{unwanted} of not_contains is in it" if unwanted is not None else None
 
-def _unique(routes: tuple[Route, ...]) -> tuple[Route, ...]:
-    names = [route.name for route in routes]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise ValueError(f"two routes are called {doubled[0]!r}")
-    return routes
+    def decisions(self, message: Message, targets: Sequence[str], ctx: Context) -> Iterator[Decision]:
+        """How the message gets to these chats."""
+        if self.mode == "verbatim":
+            yield Forward(targets, rule=self.name, account=self.account)
+            return
+        said_by = self.attribution.fill(placeholders(message, ctx.names))
+        if message.type != "text" or not message.text:
+            yield Forward(targets, rule=self.name, account=self.account, preface=said_by)
+            return
+        for chat in targets:
+            yield Send(chat, said_by + message.text, rule=self.name, account=self.account)
 
 
 class Settings(BaseModel):
     """The table [plugins.group_mirror]."""
 
-    routes: Annotated[tuple[Route, ...], AfterValidator(_unique)] = ()
+    routes: Annotated[tuple[Route, ...], UniqueNames] = ()
 
 
 plugin = Plugin("group_mirror", settings=Settings)
 
 
-@plugin.on_message()
-async def mirror(message: Message, ctx: Context) -> list[Forward]:
-    """Forward along every route that the message's chat begins."""
-    forwards = []
+def _of_own(settings: Settings) -> bool:
+    return any(route.enabled and route.include_own for route in settings.routes)
+
+
+@plugin.on_message(include_own=_of_own)
+async def mirror(message: Message, ctx: Context) -> list[Decision]:
+    """Send along every route that the message's chat begins, to each chat once."""
+    decided: list[Decision] = []
+    served: dict[str, str] = {}
     for route in ctx.settings.routes:
-        targets = route.targets(message)
-        if isinstance(targets, str):
-            ctx.note(route.name, targets)
-        else:
-            forwards.append(Forward(targets, rule=route.name))
-    return forwards
+        refusal = route.refusal(message)
+        if refusal is not None:
+            ctx.note(route.name, refusal)
+            continue
+        new = []
+        for chat in route.targets(message):
+            if chat in served:
+                ctx.note(route.name, f"{chat} gets it by {served[chat]} already")
+            else:
+                new.append(chat)
+                served[chat] = route.name
+        if new:
+            decided += route.decisions(message, new, ctx)
+    return decided

@@ -2,90 +2,250 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, model_validator
 
-from relay import ChatList, Context, Decision, Forward, Message, Plugin, Reply, Stop, normalise
+from relay import (
+    PLACEHOLDERS,
+    ChatList,
+    Context,
+    Decision,
+    Duration,
+    Filter,
+    Forward,
+    Keywords,
+    Literals,
+    Message,
+    Pattern,
+    Plugin,
+    Reply,
+    ReplyList,
+    Stop,
+    UnfitError,
+    UniqueNames,
+    Words,
+    placeholders,
+    refuse,
+)
 
-Words = Annotated[tuple[str, ...], AfterValidator(lambda words: tuple(normalise(word) for word in words))]
+FEW = 50
+"""With so many rules or fewer the trace has a line for each; with more, one for those without a chance."""
 
 
-class Rule(BaseModel):
+class Rule(Filter):
     """One [[plugins.keyword_reply.rules]]: what must match, and what is done then."""
 
     name: str = Field(min_length=1)
     enabled: bool = True
     equals: Words = ()
     contains: Words = ()
+    contains_all: Words = ()
     prefix: Words = ()
+    regex: tuple[Pattern, ...] = ()
     chats: ChatList = ()
-    reply: str = ""
+    not_chats: ChatList = ()
+    accounts: ChatList = ()
+    chat_type: Literal["room", "private", "any"] = "any"
+    cooldown: Duration = Duration("0s")
+    cooldown_per: Literal["chat", "sender"] = "chat"
+    reply: ReplyList = Field(default="", validate_default=True)
+    choose: Literal["all", "random", "rotate"] = "all"
+    delay: Duration = Duration("0s")
     forward_to: ChatList = ()
     stop: bool = True
 
     @model_validator(mode="after")
-    def _does_something(self) -> Rule:
-        if not self.reply and not self.forward_to:
-            raise ValueError("a rule needs `reply` or `forward_to`")
+    def _makes_sense(self) -> Self:
+        refuse(self._nonsense())
         return self
 
-    def refuses(self, message: Message, words: str) -> str | None:
-        """The condition that failed, or None; `words` is the message's text, normalised."""
+    def _nonsense(self) -> Iterator[UnfitError]:
+        if not self.reply and not self.forward_to:
+            yield UnfitError("a rule needs `reply` or `forward_to`")
+        if self.choose != "all" and not self.reply.listed:
+            yield UnfitError("has nothing to choose from: `reply` is not a list", at=("choose",))
+        if self.cooldown_per != "chat" and not self.cooldown:
+            yield UnfitError("counts only with `cooldown`", 'add cooldown = "10m"', at=("cooldown_per",))
+        if self.delay and not self.reply:
+            yield UnfitError("counts only with `reply`: a forward goes at once", at=("delay",))
+        yield from self._overlaps("chats", self.chats, self.not_chats)
+        yield from self._overlaps("senders", self.senders, self.not_senders)
+        yield from self._ambiguous()
+        yield from self.reply.unknown(self.groups, at=("reply",))
+
+    def _ambiguous(self) -> Iterator[UnfitError]:
+        for index, pattern in enumerate(self.regex):
+            for name in set(pattern.names) & set(PLACEHOLDERS):
+                said = f"`{name}` is a placeholder already"
+                yield UnfitError(said, "call the group something else", at=("regex", index))
+
+    def _overlaps(self, key: str, wanted: Sequence[str], unwanted: Sequence[str]) -> Iterator[UnfitError]:
+        if wanted and set(wanted) <= set(unwanted):
+            yield UnfitError(f"takes back all of `{key}`: the rule would never match", at=(f"not_{key}",))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The placeholders that the patterns add."""
+        return tuple(name for pattern in self.regex for name in pattern.names)
+
+    @property
+    def literals(self) -> Literals:
+        """The words that can make it match; a rule that is not enabled has none."""
+        if not self.enabled:
+            return Literals()
+        return Literals(self.equals, self.contains, self.contains_all, self.prefix)
+
+    @property
+    def matchers(self) -> tuple[str, ...]:
+        """The keys that say what must match; none of them means that everything does."""
+        keys = ("equals", "contains", "contains_all", "prefix", "regex")
+        return tuple(key for key in keys if getattr(self, key))
+
+    def refusal(self, message: Message) -> str | None:
+        """The first condition about chat, account, sender or time that the message does not meet."""
         if not self.enabled:
             return "enabled = false"
         if self.chats and message.chat not in self.chats:
             return f"chat {message.chat} is not in chats"
-        if not (self.equals or self.contains or self.prefix) or self._matches(words):
+        if message.chat in self.not_chats:
+            return f"chat {message.chat} is in not_chats"
+        if self.accounts and message.account not in self.accounts:
+            return f"account {message.account} is not in accounts"
+        if self.chat_type not in ("any", message.chat_type):
+            return f"chat_type is {message.chat_type}"
+        return super().refusal(message)
+
+    def mismatch(self, message: Message, *, has_word: bool) -> str | None:
+        """Why its words and patterns do not match; `has_word` says whether one of its words did."""
+        if has_word or not self.matchers or any(p.search(message.text) is not None for p in self.regex):
             return None
-        return "no word of equals, contains or prefix is in it"
+        if not message.text:
+            return f"type {message.type} has no text for {', '.join(self.matchers)}"
+        return f"no match of {', '.join(self.matchers)}"
 
-    def _matches(self, words: str) -> bool:
-        return (
-            words.strip() in self.equals
-            or any(word in words for word in self.contains)
-            or words.lstrip().startswith(self.prefix or ("\0",))
-        )
-
-    def decisions(self) -> Iterable[Decision]:
-        """What the rule does, in order."""
-        if self.reply:
-            yield Reply(self.reply, rule=self.name)
-        if self.forward_to:
-            yield Forward(self.forward_to, rule=self.name)
-        if self.stop:
-            yield Stop(rule=self.name)
+    def values(self, message: Message, ctx: Context) -> dict[str, str]:
+        """What the placeholders stand for; a group of a pattern that does not match is empty."""
+        values = dict.fromkeys(self.groups, "")
+        for pattern in reversed(self.regex):
+            values |= pattern.search(message.text) or {}
+        return values | placeholders(message, ctx.names)
 
 
-def _unique(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    names = [rule.name for rule in rules]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise ValueError(f"two rules are called {doubled[0]!r}")
-    return rules
+class Book:
+    """All rules, and which of them can match a message at all."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = rules
+        self._keywords = Keywords(rule.literals for rule in rules)
+        self._wordless = frozenset(n for n, rule in enumerate(rules) if rule.enabled and _wordless(rule))
+        self._anywhere = frozenset(n for n, rule in enumerate(rules) if not rule.chats)
+        self._in_chat: defaultdict[str, set[int]] = defaultdict(set)
+        for number, rule in enumerate(rules):
+            for chat in rule.chats:
+                self._in_chat[chat].add(number)
+
+    def having_words(self, message: Message) -> set[int]:
+        """The numbers of the rules that have a word in the message."""
+        return self._keywords.matching(message.text) if message.text else set()
+
+    def candidates(self, message: Message, having_words: set[int]) -> Sequence[int]:
+        """The rules to ask, in order: all of a few; of many, those that this message has a chance with."""
+        if len(self.rules) <= FEW:
+            return range(len(self.rules))
+        possible = having_words | self._wordless
+        return sorted(possible & self._anywhere | possible & self._in_chat.get(message.chat, set()))
+
+
+def _wordless(rule: Rule) -> bool:
+    return not rule.matchers or bool(rule.regex)
 
 
 class Settings(BaseModel):
     """The table [plugins.keyword_reply]."""
 
-    rules: Annotated[tuple[Rule, ...], AfterValidator(_unique)] = ()
+    rules: Annotated[tuple[Rule, ...], UniqueNames] = ()
+    _book: Book = PrivateAttr()
+
+    def model_post_init(self, _: object) -> None:
+        """Make the automaton once, while loading."""
+        self._book = Book(self.rules)
+
+    @property
+    def book(self) -> Book:
+        """The rules, ready to be asked."""
+        return self._book
 
 
 plugin = Plugin("keyword_reply", settings=Settings)
 
 
-@plugin.on_message(types=["text"])
+@plugin.on_message()
 async def answer(message: Message, ctx: Context) -> list[Decision]:
     """Let the first rule that matches act; with `stop = false` the rules after it as well."""
-    words = normalise(message.text)
+    book: Book = ctx.settings.book
+    having_words = book.having_words(message)
+    candidates = book.candidates(message, having_words)
     decided: list[Decision] = []
-    for rule in ctx.settings.rules:
-        refusal = rule.refuses(message, words)
+    asked = end = 0
+    for number in candidates:
+        rule, asked, end = book.rules[number], asked + 1, number + 1
+        refusal = rule.refusal(message) or rule.mismatch(message, has_word=number in having_words)
+        refusal = refusal or await _cooling(rule, message, ctx)
         if refusal is not None:
             ctx.note(rule.name, refusal)
             continue
-        decided += rule.decisions()
+        decided += await _decide(rule, message, ctx)
         if rule.stop:
             break
+    else:
+        end = len(book.rules)
+    if end > asked:
+        ctx.note("", f"{end - asked} other rules: off, for other chats, or none of their words is in it")
     return decided
+
+
+async def _decide(rule: Rule, message: Message, ctx: Context) -> list[Decision]:
+    """What the rule does, in order."""
+    decided: list[Decision] = []
+    if rule.reply:
+        values = rule.values(message, ctx)
+        chosen = [rule.reply[index].fill(values) for index in await _choice(rule, message, ctx)]
+        decided.append(Reply(*chosen, rule=rule.name, delay=rule.delay.seconds))
+    if rule.forward_to:
+        decided.append(Forward(rule.forward_to, rule=rule.name))
+    if rule.stop:
+        decided.append(Stop(rule=rule.name))
+    return decided
+
+
+async def _cooling(rule: Rule, message: Message, ctx: Context) -> str | None:
+    """Why the rule has to wait, or None; then its cooldown begins."""
+    if not rule.cooldown:
+        return None
+    key = f"cooldown {rule.name} {_whose(rule, message)}"
+    refusal = f"cooldown of {rule.cooldown} per {rule.cooldown_per} is not over"
+    if await ctx.state.get(key) is not None:
+        return refusal
+    # Two messages in different chats may get here at once; only one of them counts to 1.
+    return refusal if await ctx.state.increment(key, ttl=rule.cooldown.seconds) > 1 else None
+
+
+def _whose(rule: Rule, message: Message) -> str:
+    if rule.cooldown_per == "sender":
+        return message.sender
+    return message.chat if message.chat_type == "room" else f"{message.account} {message.chat}"
+
+
+async def _choice(rule: Rule, message: Message, ctx: Context) -> Sequence[int]:
+    """Which of the replies are sent. A message asked about twice gets the same answer twice."""
+    many = len(rule.reply)
+    if rule.choose == "rotate":
+        return [(await ctx.state.increment(f"rotate {rule.name}") - 1) % many]
+    if rule.choose == "random":
+        seed = blake2b(f"{message.id} {rule.name}".encode(), digest_size=8).digest()
+        return [int.from_bytes(seed) % many]
+    return range(many)
