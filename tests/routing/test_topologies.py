@@ -100,7 +100,7 @@ async def again(bot: Bot, data: st.DataObject) -> None:
         bot.simulator.pusher.add(push.account, push.plaintext)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=worlds(), data=st.data())
 def test_every_message_appears_once_wherever_it_should_and_nowhere_else(
     world: World, data: st.DataObject
@@ -116,7 +116,7 @@ def test_every_message_appears_once_wherever_it_should_and_nowhere_else(
         asyncio.run(live())
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=worlds(everywhere=False))
 def test_where_the_acting_account_is_no_member_a_message_is_missing_and_never_doubled(world: World) -> None:
     """A forward goes out by the account that received the message, wherever that one can write."""
