@@ -8,21 +8,17 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
-import uvicorn
-import uvloop
-from starlette.applications import Starlette
 
 from relay import log as logging
 from relay.clock import Clock, SystemClock
 from relay.config import Config, load
-from relay.console.app import create_console
 from relay.errors import ConfigurationError, RelayError
 from relay.lock import RoleLock
-from relay.receiver import create_app
 from relay.roles import (
     build_receiver,
     build_router,
@@ -33,6 +29,9 @@ from relay.roles import (
     receiver_settings,
 )
 from relay.store.protocol import Store
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 log = structlog.get_logger("relay.process")
 
@@ -50,6 +49,8 @@ def run_role(path: Path, role: str) -> int:
     SIGHUP starts it anew with what the file says then, if that is without problems.
     Raises `ConfigurationError`, or `StorageError` where the database is in use or cannot be used.
     """
+    import uvloop  # here and below: what this role alone needs, or no command but `run`
+
     again = True
     while again:
         config = load(path)
@@ -172,6 +173,8 @@ def _say_ready() -> None:
 
 
 async def _receiver(config: Config, store: Store, clock: Clock, stop: asyncio.Event) -> None:
+    from relay.receiver import create_app
+
     await store.add_accounts(config.platform.accounts, "configured")
     app = create_app(build_receiver(config, store), receiver_settings(config))
     await _serve_http(app, config.server.host, config.server.port, stop)
@@ -181,7 +184,7 @@ async def _router(config: Config, store: Store, clock: Clock, stop: asyncio.Even
     os.nice(ROUTER_NICENESS)
     loading = load_plugins(config)
     if loading.problems:
-        raise ConfigurationError(tuple(loading.problems))
+        raise ConfigurationError(tuple(loading.problems), config.bot.language)
     for found, error in loading.failed:
         log.error(
             "plugin_not_loaded", plugin=found.name, error=error.message, file=error.file, line=error.line
@@ -199,6 +202,8 @@ async def _sender(config: Config, store: Store, clock: Clock, stop: asyncio.Even
 
 
 async def _console(config: Config, store: Store, clock: Clock, stop: asyncio.Event) -> None:
+    from relay.console.app import create_console
+
     app = create_console(config, store, load_plugins(config))
     await _serve_http(app, config.console.host, config.console.port, stop)
 
@@ -211,42 +216,11 @@ _ROLES: dict[str, Callable[[Config, Store, Clock, asyncio.Event], Awaitable[None
 }
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves the signals to us, and says when it serves."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        _say_ready()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def _serve_http(app: Starlette, host: str, port: int, stop: asyncio.Event) -> None:
     """Serve on the supervisor's socket, or on one of our own where there is no supervisor."""
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        http="httptools",
-        lifespan="off",
-        log_config=None,
-        access_log=False,  # the path is a secret
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=int(GRACE) - 1,
-    )
-    server = _Server(config)
+    from relay.server import Server
+
     inherited = os.environ.get(SOCKET)
     sockets = [socket.socket(fileno=int(inherited))] if inherited else None
-
-    async def end() -> None:
-        await stop.wait()
-        server.should_exit = True
-
-    ending = asyncio.create_task(end())
-    try:
-        await server.serve(sockets=sockets)
-    finally:
-        ending.cancel()
+    server = Server(app, host, port, int(GRACE) - 1, _say_ready)
+    await server.serve_until(stop, sockets)

@@ -1,35 +1,37 @@
-"""Each role, built from the configuration; with the supervisor and `testing`, all that knows everybody."""
+"""Each role, built from the configuration; with the supervisor and `testing`, all that knows everybody.
+
+A role imports its parts when it is built: each is a process of its own, which need not hold the others'.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from relay import loader
-from relay.attempts import Policy
-from relay.client import Client, Credentials, HttpTransport, Transport
 from relay.clock import Clock
-from relay.config import Config, validate_settings
+from relay.config import Config, unknown_disabled, unknown_names, validate_settings, warnings_of
 from relay.errors import ConfigurationError, PluginError, Problem
-from relay.lanes import Lanes, Pace
 from relay.loader import Found, Loaded
-from relay.names import Names
-from relay.pipeline import Memory, Pipeline
-from relay.receiver import Receiver, ReceiverSettings
-from relay.router import Router, RouterSettings
-from relay.sender import Sender, SenderSettings
-from relay.state import StateBook
 from relay.store.protocol import Store
 from relay.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from relay.client import Transport
+    from relay.receiver import Receiver, ReceiverSettings
+    from relay.router import Router
+    from relay.sender import Sender
 
 
 @dataclass(slots=True)
 class Loading:
-    """What became of the plugins: those that run, those that do not, and what their settings got wrong."""
+    """What became of the plugins: those that run, those that do not, and what settings have wrong."""
 
     loaded: list[Loaded] = field(default_factory=list)
     failed: list[tuple[Found, PluginError]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
 
 def open_store(config: Config, clock: Clock) -> SqliteStore:
@@ -40,25 +42,23 @@ def open_store(config: Config, clock: Clock) -> SqliteStore:
 def load_plugins(config: Config) -> Loading:
     """Load every plugin and its settings; whatever is wrong is told in full, and nothing is raised."""
     loading = Loading()
-    try:
-        found = loader.find(config.plugins.folder, config.plugins.order, config.plugins.disabled)
-    except PluginError as exc:
-        loading.problems.append(Problem("plugins.order", str(exc)))
-        return loading
-    for each in found:
-        _load(config, each, loading)
-    unknown = set(config.plugins.settings) - {each.name for each in found} - set(config.plugins.disabled)
-    for name in sorted(unknown):
-        hint = f"put {name}.py into {config.plugins.folder.name}/, or remove the table"
-        loading.problems.append(Problem(f"plugins.{name}", "there is no such plugin", hint=hint))
+    plugins = config.plugins
+    here = loader.names(plugins.folder)
+    loading.problems += unknown_names(plugins, here)
+    loading.warnings += unknown_disabled(plugins, here)
+    for found in loader.find(plugins.folder, [n for n in plugins.order if n in here], plugins.disabled):
+        _load(config, found, loading)
     return loading
 
 
 def _load(config: Config, found: Found, loading: Loading) -> None:
     table = config.plugins.settings.get(found.name, {})
+    path = f"plugins.{found.name}"
     try:
         plugin = loader.load(found)
-        settings = validate_settings(plugin.settings, table, f"plugins.{found.name}", config.chats)
+        with loader.blaming(found):
+            settings = validate_settings(plugin.settings, table, path, config.chats)
+            loading.warnings += warnings_of(settings, table, path)
     except PluginError as exc:
         loading.failed.append((found, exc))
     except ConfigurationError as exc:
@@ -70,6 +70,8 @@ def _load(config: Config, found: Found, loading: Loading) -> None:
 
 def receiver_settings(config: Config) -> ReceiverSettings:
     """What the public door is to accept."""
+    from relay.receiver import ReceiverSettings
+
     return ReceiverSettings(
         callback_path=config.server.callback_path.get_secret_value(),
         key=config.platform.callback_key,
@@ -82,11 +84,18 @@ def receiver_settings(config: Config) -> ReceiverSettings:
 
 def build_receiver(config: Config, store: Store) -> Receiver:
     """The receiver."""
+    from relay.receiver import Receiver
+
     return Receiver(store, receiver_settings(config))
 
 
 def build_router(config: Config, store: Store, clock: Clock, plugins: Sequence[Loaded]) -> Router:
     """The router, with these plugins."""
+    from relay.names import Names
+    from relay.pipeline import Memory, Pipeline
+    from relay.router import Router, RouterSettings
+    from relay.state import StateBook
+
     given = {wxids[0]: name for name, wxids in config.chats.names.items() if len(wxids) == 1}
     memory = Memory(StateBook(store, clock), Names(store, clock, given))
     pipeline = Pipeline(plugins, clock, config.bot.zone, config.chats.resolve, memory)
@@ -101,11 +110,18 @@ def build_router(config: Config, store: Store, clock: Clock, plugins: Sequence[L
 
 def build_transport(config: Config) -> Transport:
     """The way to the platform."""
+    from relay.client import HttpTransport
+
     return HttpTransport(config.platform.base_url, config.platform.timeout.seconds)
 
 
 def build_sender(config: Config, store: Store, clock: Clock, transport: Transport) -> Sender:
     """The sender, over this transport."""
+    from relay.attempts import Policy
+    from relay.client import Client, Credentials
+    from relay.lanes import Lanes, Pace
+    from relay.sender import Sender, SenderSettings
+
     delivery = config.delivery
     credentials = Credentials(config.platform.app_id, config.platform.app_secret.get_secret_value())
     settings = SenderSettings(

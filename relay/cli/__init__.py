@@ -1,5 +1,5 @@
 """The commands that operators type."""
 
-from relay.cli.app import main
+from relay.cli.program import main
 
 __all__ = ["main"]

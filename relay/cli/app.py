@@ -1,18 +1,17 @@
-"""`relay`: its commands, and how it ends."""
+"""`relay` and its commands."""
 
 from __future__ import annotations
 
-import io
-import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 import relay
-from relay.cli import check, deliveries, demo, messages, run, sim, status
-from relay.cli.complaints import complain
+
+COMMANDS = ("demo", "check", "run", "status", "messages", "deliveries", "sim")
+"""In the order in which somebody new needs them; each is a module here."""
 
 HELP = """relay mirrors messages between WeCom chats and answers them by rules.
 
@@ -40,8 +39,13 @@ def _begin(
         raise typer.Exit(2)
 
 
-def build() -> typer.Typer:
-    """All commands, in the order in which somebody new needs them."""
+def commands_for(arguments: Sequence[str]) -> Sequence[str]:
+    """The command that is asked for, so that no other is loaded; all of them where none is."""
+    return arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
+
+
+def build(commands: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The program with these commands."""
     app = typer.Typer(
         help=HELP,
         epilog=EPILOG,
@@ -52,24 +56,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,  # they show local variables, and with them secrets
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (demo, check, run, status, messages, deliveries, sim):
-        name = command.__name__.rpartition(".")[2]
+    for name in commands:
+        command = import_module(f"relay.cli.{name}")
         app.command(name, help=command.HELP)(getattr(command, name))
     return app
-
-
-def execute(arguments: Sequence[str]) -> int:
-    """Run one command line and return the exit code; whatever goes wrong is told, not raised."""
-    try:
-        code = build()(args=list(arguments), prog_name="relay", standalone_mode=False)
-    except Exception as exc:  # noqa: BLE001 - the border: what nobody can explain is raised again
-        return complain(exc, json="--json" in arguments, environ=os.environ)
-    return code if isinstance(code, int) else 0
-
-
-def main() -> None:
-    """The entry point of the `relay` program."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that knows no Chinese shows `?`
-    sys.exit(execute(sys.argv[1:]))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from relay.cli.app import execute
+from relay.cli.program import execute
 from relay.testing import SECRETS, Bot
 
 ACCOUNT = "1688850000000001"
