@@ -21,7 +21,7 @@ demo: $(VENV)/demo.stamp
 	@exec $(BIN)/relay demo
 
 test: lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
