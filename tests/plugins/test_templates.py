@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import cast
+
 import pytest
+from bots import ANN, EAST, ONE
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay import Message
 from relay.config.problems import UnfitError
-from relay.templates import PLACEHOLDERS, Template, plain
+from relay.names import Names
+from relay.templates import PLACEHOLDERS, Template, placeholders, plain
 
 VALUES = dict.fromkeys(PLACEHOLDERS, "v")
 
@@ -58,3 +64,19 @@ def test_unknown_placeholders_are_told_once_each_and_together() -> None:
     (problem,) = Template("{sendr} {x} {sendr} {text} {y}").unknown(["y"])
     assert str(problem) == "there is no placeholder {sendr} or {x}"
     assert str(problem.hint) == "did you mean `sender`?"
+
+
+class Called:
+    """People and chats by their names; who is not known is called by the id."""
+
+    def of(self, wxid: str) -> str:
+        return {ANN: "Ann", EAST: "东区\n客户"}.get(wxid, wxid)
+
+
+def test_placeholders_are_names_and_ids_where_no_name_is_known() -> None:
+    said_at = dt.datetime(2024, 5, 3, 9, 5, tzinfo=dt.UTC)
+    message = Message("m1", "1", ONE, EAST, "room", ANN, "text", said_at, b'{"content":"hi"}')
+    filled = Template("{sender}|{chat}|{account}|{text}|{date} {time}").fill(
+        placeholders(message, cast(Names, Called()))
+    )
+    assert filled == f"Ann|东区 客户|{ONE}|hi|2024-05-03 09:05"
