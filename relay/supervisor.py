@@ -31,6 +31,8 @@ STEADY = 10.0  # a role that lived so long starts again at once
 DELAYS = (0.0, 0.2, 1.0, 2.0, 5.0)  # seconds before a role that keeps dying starts again
 CHECK_TIMEOUT = 60.0  # seconds for `relay check` in a process of its own
 BACKLOG = 2048
+PASSED = 3  # the first socket that systemd passes; see sd_listen_fds(3)
+DOORS = {"server": "public", "console": "console"}  # what FileDescriptorName= calls the sockets of a table
 FIXED = (("server", "host"), ("server", "port"), ("console", "host"), ("console", "port"), ("storage", "url"))
 
 
@@ -90,14 +92,16 @@ class _Supervisor:
         self._config = config
         self._lifeline, self._held = os.pipe()
         self._signals: list[int] = []
+        passed = _passed()
         self._children = [
-            _Child("receiver", _listen("server", config.server.host, config.server.port)),
+            _Child("receiver", _listen("server", config.server.host, config.server.port, passed)),
             _Child("router"),
             _Child("sender"),
         ]
         if config.console.enabled:
-            console = _listen("console", config.console.host, config.console.port)
+            console = _listen("console", config.console.host, config.console.port, passed)
             self._children.append(_Child("console", console))
+        _refuse_leftovers(passed)
 
     def run(self) -> int:
         woken, wake = os.pipe()
@@ -237,7 +241,45 @@ def _let_go(child: _Child) -> None:
         child.replaced = None
 
 
-def _listen(table: str, host: str, port: int) -> socket.socket:
+def _passed() -> list[tuple[str, socket.socket]]:
+    """The sockets that systemd opened for this process, with their names; children are not told of them."""
+    told = {key: os.environ.pop(key, "") for key in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")}
+    if told["LISTEN_PID"] != str(os.getpid()) or not told["LISTEN_FDS"].isdecimal():
+        return []
+    names = told["LISTEN_FDNAMES"].split(":")
+    count = int(told["LISTEN_FDS"])
+    names += [""] * (count - len(names))
+    return [(names[n], socket.socket(fileno=PASSED + n)) for n in range(count)]
+
+
+def _listen(table: str, host: str, port: int, passed: list[tuple[str, socket.socket]]) -> socket.socket:
+    """The socket that was passed for this door, or one of our own."""
+    for each in passed:
+        name, given = each
+        if name == DOORS[table] or (name not in DOORS.values() and given.getsockname()[:2] == (host, port)):
+            passed.remove(each)
+            log.info("socket_passed", door=DOORS[table], address=_address(given))
+            return given
+    return _bind(table, host, port)
+
+
+def _refuse_leftovers(passed: list[tuple[str, socket.socket]]) -> None:
+    """Whoever connected to a socket that nobody serves would wait for ever."""
+    hint = "ListenStream= must be host and port of bot.toml, or FileDescriptorName= public or console"
+    problems = [
+        Problem("server.port", f"systemd passed a socket for no door of ours: {_address(each)}", hint=hint)
+        for _, each in passed
+    ]
+    if problems:
+        raise ConfigurationError(tuple(problems))
+
+
+def _address(listening: socket.socket) -> str:
+    name = listening.getsockname()
+    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)
+
+
+def _bind(table: str, host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
