@@ -18,7 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from relay.language import Language, Text
+from relay.language import Language, Text, Words, finished
+
+BRACKETS = Text("（{text}）", " ({text})")
 
 
 class RelayError(Exception):
@@ -26,26 +28,50 @@ class RelayError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """The line of a file that could not be read, secrets masked; `column` counts from 1."""
+
+    line: int
+    column: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
-    """One line of a `ConfigurationError`: where, what was found (secrets masked), and what to do about it."""
+    """One line of a `ConfigurationError`: where, what was found (secrets masked), and what to do about it.
+
+    It is told in either language; `str` gives the English, for logs.
+    """
 
     path: str
-    message: str
+    message: Words
     value: str | None = None
-    hint: str | None = None
+    hint: Words | None = None
+    excerpt: Excerpt | None = None
+
+    @property
+    def code(self) -> str:
+        """What programs call this kind of problem, whatever the language."""
+        return finished(self.message).code or "unfit"
+
+    def told(self, language: Language) -> str:
+        """The problem on one line."""
+        shown = f" = {self.value}" if self.value is not None else ""
+        colon = "：" if language == "zh" else ": "
+        hint = BRACKETS.said(language, text=self.hint) if self.hint else ""
+        return f"{self.path}{shown}{colon}{finished(self.message).said(language)}{hint}"
 
     def __str__(self) -> str:
-        shown = f" = {self.value}" if self.value is not None else ""
-        hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.path}{shown}: {self.message}{hint}"
+        return self.told("en")
 
 
 class ConfigurationError(RelayError):
     """The configuration has problems; nothing was started."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], language: Language | None = None) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+        self.language = language  #: in which it is told, where bot.toml says so
 
 
 class BodyError(RelayError):

@@ -7,7 +7,8 @@ import importlib.util
 import itertools
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -15,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from relay.errors import PluginError
+from relay.errors import PluginError, RelayError
 from relay.plugin import Plugin
 
 _serial = itertools.count(1)  # unique module names: two bots, or two versions, never share one
@@ -64,6 +65,11 @@ def find(folder: Path, order: Iterable[str], disabled: Iterable[str]) -> list[Fo
         raise PluginError(f"plugins.order names {', '.join(missing)}, and there is no such file in {folder}")
     others = sorted(name for name in here if name not in named)
     return [here.get(name) or shipped[name] for name in named + others if name not in off]
+
+
+def names(folder: Path) -> set[str]:
+    """Every plugin that has a file in this folder or came with relay."""
+    return {*_scan(folder, "folder"), *_scan(shipped_folder(), "shipped")}
 
 
 def _scan(folder: Path, source: str) -> dict[str, Found]:
@@ -125,6 +131,17 @@ def _module(found: Found) -> ModuleType:
             raise
         raise PluginError(_what(exc), str(found.path), _line(exc, found.path)) from exc
     return module
+
+
+@contextmanager
+def blaming(found: Found) -> Iterator[None]:
+    """Whatever the plugin's own code raises in here is a `PluginError` with its file and line."""
+    try:
+        yield
+    except RelayError:
+        raise
+    except Exception as exc:
+        raise PluginError(_what(exc), str(found.path), _line(exc, found.path)) from exc
 
 
 def _what(exc: BaseException) -> str:

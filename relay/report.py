@@ -9,6 +9,7 @@ from relay import loader
 from relay.clock import Clock
 from relay.config import Config
 from relay.errors import PluginError, Problem
+from relay.language import Language
 from relay.loader import Found, Loaded
 from relay.log import Masking
 from relay.questions import chats_asked, limit_asked, message_asked, since_asked, states_asked
@@ -100,7 +101,9 @@ def plugin_rows(config: Config, loading: Loading) -> list[Row]:
         if name in config.plugins.disabled:
             rows.append(_plugin(name, source, "disabled"))
         elif name not in known:
-            rows.append(_plugin(name, source, "failed", _settings_error(name, loading.problems)))
+            rows.append(
+                _plugin(name, source, "failed", _settings_error(name, loading.problems, config.bot.language))
+            )
     place = {name: index for index, name in enumerate(config.plugins.order)}
     return sorted(rows, key=lambda row: (place.get(str(row["name"]), len(place)), str(row["name"])))
 
@@ -109,9 +112,10 @@ def _plugin(name: str, source: str, state: str, error: Row | None = None) -> Row
     return {"name": name, "source": source, "state": state, "error": error}
 
 
-def _settings_error(name: str, problems: Sequence[Problem]) -> Row:
-    own = [str(problem) for problem in problems if f"{problem.path}.".startswith(f"plugins.{name}.")]
-    return {"message": "; ".join(own or map(str, problems)), "file": None, "line": None}
+def _settings_error(name: str, problems: Sequence[Problem], language: Language) -> Row:
+    own = [problem for problem in problems if f"{problem.path}.".startswith(f"plugins.{name}.")]
+    told = [problem.told(language) for problem in own or problems]
+    return {"message": "; ".join(told), "file": None, "line": None}
 
 
 def _present(config: Config) -> dict[str, str]:

@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from relay.cli import texts
-from relay.cli.complaints import problem_line, problem_row
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, quietly_loaded
+from relay.cli.problems import problem_row, show_problem
 from relay.cli.screen import clean, print_json, screen
 from relay.config import Config, load
 from relay.errors import ConfigurationError, PluginError, Problem
-from relay.language import Language, Text, language_of
+from relay.language import Language, Said, Text, language_of
 from relay.loader import Loaded
 from relay.log import Masking
 from relay.report import plugin_rows
@@ -63,7 +63,8 @@ class Outcome:
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """What is allowed and unwise."""
-        return self.config.warnings if self.config else ()
+        own = self.config.warnings if self.config else ()
+        return (*own, *(self.loading.warnings if self.loading else ()))
 
     def said(self, text: Text, **values: object) -> str:
         """A text in the bot's language."""
@@ -86,7 +87,7 @@ def look(path: Path) -> Outcome:
     try:
         config = load(path)
     except ConfigurationError as exc:
-        return Outcome(path, language_of(os.environ), exc.problems)
+        return Outcome(path, exc.language or language_of(os.environ), exc.problems)
     loading = quietly_loaded(config)
     masking = Masking(config.secrets())
     failed = tuple(
@@ -106,8 +107,11 @@ def _near(file: str | None) -> str | None:
 def _row(outcome: Outcome) -> Row:
     row: Row = {
         "ok": not outcome.count,
-        "problems": [*map(problem_row, outcome.problems), *map(_failed_row, outcome.failed)],
-        "warnings": [problem_row(warning) for warning in outcome.warnings],
+        "problems": [
+            *(problem_row(problem, outcome.language) for problem in outcome.problems),
+            *(_failed_row(error, outcome.language) for error in outcome.failed),
+        ],
+        "warnings": [problem_row(warning, outcome.language) for warning in outcome.warnings],
         "plugins": plugin_rows(outcome.config, outcome.loading) if outcome.config and outcome.loading else [],
     }
     if outcome.count:
@@ -116,8 +120,9 @@ def _row(outcome: Outcome) -> Row:
     return row
 
 
-def _failed_row(error: PluginError) -> Row:
-    return {**problem_row(Problem(error.file or "", error.message)), "line": error.line}
+def _failed_row(error: PluginError, language: Language) -> Row:
+    message = Said(error.message, error.message, "plugin")
+    return {**problem_row(Problem(error.file or "", message), language), "line": error.line}
 
 
 def _show(outcome: Outcome, console: Console) -> None:
@@ -128,12 +133,11 @@ def _show(outcome: Outcome, console: Console) -> None:
             Styled(f"✓ {outcome.said(texts.FINE, path=outcome.path)}", "bold green"), soft_wrap=True
         )
     for problem in outcome.problems:
-        console.print(Styled("  ").append_text(problem_line(problem)), soft_wrap=True)
+        show_problem(console, problem, outcome.language)
     for error in outcome.failed:
         console.print(Styled(f"  {clean(str(error))}", "red"), soft_wrap=True)
     for warning in outcome.warnings:
-        word = outcome.said(texts.WARNING)
-        console.print(Styled(f"  {word} ", "yellow").append_text(problem_line(warning)), soft_wrap=True)
+        show_problem(console, warning, outcome.language, outcome.said(texts.WARNING))
     if outcome.config and outcome.loading and not outcome.count:
         console.print(_summary(outcome, outcome.config, outcome.loading))
 

@@ -8,6 +8,7 @@ import typer
 from rich.text import Text as Styled
 
 from relay.cli import texts
+from relay.cli.problems import problem_row, show_problem
 from relay.cli.screen import clean, print_json, screen
 from relay.errors import ConfigurationError, Problem, RefusalError, RelayError
 from relay.language import Language, language_of
@@ -18,7 +19,7 @@ def complain(exc: Exception, *, json: bool, environ: Mapping[str, str]) -> int:
 
     Raises again what it cannot explain.
     """
-    language = language_of(environ)
+    language = getattr(exc, "language", None) or language_of(environ)
     told: dict[str, object]
     match exc:
         case ConfigurationError():
@@ -26,11 +27,11 @@ def complain(exc: Exception, *, json: bool, environ: Mapping[str, str]) -> int:
             told = {
                 "error": texts.CONFIGURATION.said(language, count=count, s="" if count == 1 else "s"),
                 "hint": texts.CONFIGURATION_HINT.said(language),
-                "problems": [problem_row(problem) for problem in exc.problems],
+                "problems": [problem_row(problem, language) for problem in exc.problems],
             }
             code = 2
         case RefusalError():
-            told = {**exc.told(exc.language or language)}
+            told = {**exc.told(language)}
             code = exc.exit_code
         case RelayError():
             told = {"error": str(exc), "hint": None}
@@ -43,7 +44,7 @@ def complain(exc: Exception, *, json: bool, environ: Mapping[str, str]) -> int:
     if json:
         print_json(told)
     else:
-        _tell(told, exc.problems if isinstance(exc, ConfigurationError) else ())
+        _tell(told, exc.problems if isinstance(exc, ConfigurationError) else (), language)
     return code
 
 
@@ -56,31 +57,10 @@ def _usage_hint(exc: typer.TyperException, language: Language) -> str | None:
     return texts.USAGE_HINT.said(language, command=context.command_path) if context else None
 
 
-def _tell(told: Mapping[str, object], problems: Iterable[Problem]) -> None:
+def _tell(told: Mapping[str, object], problems: Iterable[Problem], language: Language) -> None:
     console = screen(stderr=True)
     console.print(Styled("relay: ", "bold red").append(clean(str(told["error"])), "default"), soft_wrap=True)
     for problem in problems:
-        console.print(Styled("  ").append_text(problem_line(problem)), soft_wrap=True)
+        show_problem(console, problem, language)
     for line in str(told["hint"] or "").splitlines():
         console.print(Styled("  " + clean(line), "dim"), soft_wrap=True)
-
-
-def problem_row(problem: Problem) -> dict[str, object]:
-    """A problem for programs."""
-    return {
-        "path": problem.path,
-        "value": problem.value,
-        "message": problem.message,
-        "hint": problem.hint,
-    }
-
-
-def problem_line(problem: Problem) -> Styled:
-    """A problem on one line: where, what was found, what is wrong, what to do."""
-    line = Styled(clean(problem.path), "bold")
-    if problem.value is not None:
-        line.append(" = ", "dim").append(clean(problem.value), "yellow")
-    line.append(": ").append(clean(problem.message))
-    if problem.hint:
-        line.append(f" ({clean(problem.hint)})", "dim")
-    return line

@@ -2,6 +2,7 @@
 
 from relay.config.chats import Chats
 from relay.config.configuration import Config, Plugins
+from relay.config.plugins import unknown_disabled, unknown_names, warnings_of
 from relay.config.reading import load
 from relay.config.settings import validate_settings
 from relay.config.tables import (
@@ -34,5 +35,8 @@ __all__ = [
     "Storage",
     "load",
     "settings_table",
+    "unknown_disabled",
+    "unknown_names",
     "validate_settings",
+    "warnings_of",
 ]

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
-from relay.config.problems import UnfitError, did_you_mean, key_path, kind, shown
+from relay.config import texts
+from relay.config.problems import UnfitError, did_you_mean, key_path, mistaken, shown
 from relay.errors import Problem
 
 CHAT_ID = re.compile(r"R:\S+|[0-9]{6,}|w[bmow][\w-]{8,}")
@@ -39,14 +40,14 @@ def is_chat_id(text: str) -> bool:
 
 def unknown(name: str, names: Mapping[str, object]) -> UnfitError:
     """The complaint about a chat that nobody named."""
-    hint = did_you_mean(name, names) or "add it there, or use a wxid: `R:…` and `7881…` are taken as they are"
-    return UnfitError(f"`{name}` is not in [chats]", hint)
+    hint = did_you_mean(name, names) or texts.UNKNOWN_CHAT_HINT
+    return UnfitError(texts.UNKNOWN_CHAT.filled(name=name), hint)
 
 
 def read_chats(raw: object) -> tuple[Chats, list[Problem]]:
     """`[chats]` and everything that is wrong with it."""
     if not isinstance(raw, dict):
-        return Chats(), [Problem("chats", f"expected a table, found {kind(raw)}", shown(raw, "chats"))]
+        return Chats(), [Problem("chats", mistaken(texts.TABLE, raw).message, shown(raw, "chats"))]
     problems: list[Problem] = []
     entries = {name: _entries(name, value, problems) for name, value in raw.items()}
     graph = {name: [e for e in items.values() if e in entries] for name, items in entries.items()}
@@ -63,13 +64,12 @@ def _entries(name: str, value: object, problems: list[Problem]) -> dict[str, str
     if isinstance(value, str):
         return {path: value}
     if not isinstance(value, list):
-        message = f"expected a chat or a list of chats, found {kind(value)}"
-        problems.append(Problem(path, message, shown(value, path)))
+        problems.append(Problem(path, mistaken(texts.CHATS, value).message, shown(value, path)))
         return {}
     located = {f"{path}[{index}]": item for index, item in enumerate(value)}
     for at, item in located.items():
         if not isinstance(item, str):
-            problems.append(Problem(at, f"expected a chat, found {kind(item)}", shown(item, at)))
+            problems.append(Problem(at, mistaken(texts.CHAT, item).message, shown(item, at)))
     return {at: item for at, item in located.items() if isinstance(item, str)}
 
 
@@ -88,9 +88,8 @@ def _order(graph: dict[str, list[str]], problems: list[Problem]) -> list[str]:
             first = cycle.index(min(cycle[1:]))
             turn = [*cycle[first:-1], *cycle[: first + 1]]
             path = key_path(("chats", turn[0]))
-            problems.append(
-                Problem(path, "contains itself: " + " → ".join(turn), hint="take one of them out")
-            )
+            message = texts.CYCLE.filled(turn=" → ".join(turn))
+            problems.append(Problem(path, message, hint=texts.CYCLE_HINT))
             graph[turn[0]] = [entry for entry in graph[turn[0]] if entry != turn[1]]
 
 

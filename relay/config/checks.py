@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from relay.config import texts
 from relay.config.tables import Bot, Console, Delivery, Platform, PluginDefaults, Server, Storage
 from relay.errors import Problem
 
@@ -39,17 +40,14 @@ def _password(tables: Tables) -> Problem | None:
     console = tables.console
     if not console.enabled or console.password.get_secret_value().strip():
         return None
-    hint = 'add password = "${RELAY_CONSOLE_PASSWORD}", or write enabled = false'
-    return Problem("console.password", "is required while the console is enabled", hint=hint)
+    return Problem("console.password", texts.PASSWORD, hint=texts.PASSWORD_HINT)
 
 
 def _doors(tables: Tables) -> Problem | None:
     server, console = tables.server, tables.console
     if not console.enabled or server.port != console.port or not server.port or not _overlap(server, console):
         return None
-    return Problem(
-        "console.port", "is the same as server.port", hint="the two doors need a port each; default: 8081"
-    )
+    return Problem("console.port", texts.PORTS, hint=texts.PORTS_HINT)
 
 
 def _overlap(server: Server, console: Console) -> bool:
@@ -62,31 +60,30 @@ def _token(tables: Tables) -> Problem | None:
     token = console.metrics_token.get_secret_value()
     if not token or token != console.password.get_secret_value():
         return None
-    hint = "make up another token: whoever reads the metrics should not be able to log in"
-    return Problem("console.metrics_token", "is the same as console.password", hint=hint)
+    return Problem("console.metrics_token", texts.TOKEN, hint=texts.TOKEN_HINT)
 
 
 def _resolved_in_time(tables: Tables) -> Problem | None:
     delivery = tables.delivery
     if delivery.resolve_within < delivery.expire_after:
         return None
-    hint = 'else a delivery expires before its outcome is known; default: "30s"'
-    return Problem("delivery.resolve_within", "must be shorter than delivery.expire_after", hint=hint)
+    message = texts.SHORTER.filled(other="delivery.expire_after")
+    return Problem("delivery.resolve_within", message, hint=texts.RESOLVE_HINT)
 
 
 def _sent_in_time(tables: Tables) -> Problem | None:
     delivery = tables.delivery
     if delivery.min_interval < delivery.expire_after:
         return None
-    hint = 'else every second message expires while it waits; default: "0s"'
-    return Problem("delivery.min_interval", "must be shorter than delivery.expire_after", hint=hint)
+    message = texts.SHORTER.filled(other="delivery.expire_after")
+    return Problem("delivery.min_interval", message, hint=texts.INTERVAL_HINT)
 
 
 def _remembered(tables: Tables) -> Problem | None:
     if tables.storage.remember > tables.delivery.expire_after:
         return None
-    hint = 'else a message is forgotten while it may still be sent; default: "180d"'
-    return Problem("storage.remember", "must be longer than delivery.expire_after", hint=hint)
+    message = texts.LONGER.filled(other="delivery.expire_after")
+    return Problem("storage.remember", message, hint=texts.REMEMBER_HINT)
 
 
 IMPOSSIBLE = (
@@ -103,30 +100,28 @@ IMPOSSIBLE = (
 def _unencrypted(tables: Tables) -> Problem | None:
     if not tables.platform.base_url.startswith("http:"):
         return None
-    hint = "use https where the platform offers it"
-    return Problem("platform.base_url", "app_secret and messages travel unencrypted", hint=hint)
+    return Problem("platform.base_url", texts.UNENCRYPTED, hint=texts.UNENCRYPTED_HINT)
 
 
 def _guessable_path(tables: Tables) -> Problem | None:
     longest = max(len(part) for part in tables.server.callback_path.get_secret_value().split("/"))
     if longest >= GUESSABLE:
         return None
-    hint = f"put {GUESSABLE} random characters or more into it"
-    return Problem("server.callback_path", "is short enough to be guessed", hint=hint)
+    hint = texts.GUESSABLE_PATH_HINT.filled(count=GUESSABLE)
+    return Problem("server.callback_path", texts.GUESSABLE, hint=hint)
 
 
 def _guessable_password(tables: Tables) -> Problem | None:
     if not 0 < len(tables.console.password.get_secret_value()) < 8:
         return None
-    return Problem("console.password", "is short enough to be guessed", hint="use 8 characters or more")
+    return Problem("console.password", texts.GUESSABLE, hint=texts.GUESSABLE_PASSWORD_HINT)
 
 
 def _anybody(tables: Tables) -> Problem | None:
     server = tables.server
     if not server.allow_plaintext or server.allowed_ips or server.host in LOOPBACK:
         return None
-    message = "whoever learns the callback path can invent messages"
-    return Problem("server.allow_plaintext", message, hint="list the platform's addresses in allowed_ips")
+    return Problem("server.allow_plaintext", texts.ANYBODY, hint=texts.ANYBODY_HINT)
 
 
 UNWISE = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import get_args
@@ -10,6 +11,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from relay.config import texts
 from relay.config.problems import (
     MASK,
     Location,
@@ -19,46 +21,88 @@ from relay.config.problems import (
     is_secret,
     key_path,
     kind,
-    mask,
+    masked,
     shown,
     substituted,
 )
 from relay.config.values import Measure
 from relay.errors import Problem
+from relay.language import Said, Words, joined
 
 MISSING = object()
 
 EXPECTED = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "tuple_type": "a list",
-    "set_type": "a list",
-    "frozen_set_type": "a list",
-    "dict_type": "a table",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
+    **dict.fromkeys(("string_type", "bytes_type", "url_type", "uuid_type"), texts.TEXT),
+    **dict.fromkeys(("int_type", "int_from_float", "int_parsing_size"), texts.WHOLE),
+    **dict.fromkeys(("float_type", "decimal_type", "fraction_type", "complex_type"), texts.NUMBER),
+    "bool_type": texts.BOOLEAN,
+    **dict.fromkeys(
+        ("list_type", "tuple_type", "set_type", "frozen_set_type", "deque_type", "iterable_type"), texts.LIST
+    ),
+    **dict.fromkeys(
+        ("dict_type", "frozen_dict_type", "ordered_dict_type", "counter_type", "mapping_type"), texts.TABLE
+    ),
+    **dict.fromkeys(
+        ("model_type", "model_attributes_type", "dataclass_type", "dataclass_exact_type"), texts.TABLE
+    ),
+    **dict.fromkeys(("named_tuple_type", "arguments_type"), texts.TABLE),
+    "none_required": texts.NOTHING,
+    "date_type": texts.DATE,
+    "time_type": texts.TIME,
+    "datetime_type": texts.DATETIME,
+    "time_delta_type": texts.LENGTH,
 }
 """Which pydantic complaints mean a wrong type, and what they would rather have had."""
 
-WORDED = {
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
-    "greater_than": "must be more than {gt}",
-    "less_than": "must be less than {lt}",
-    "finite_number": "must be a finite number",
-    "literal_error": "must be {expected}",
-    "enum": "must be {expected}",
-    "string_too_short": "must have at least {min_length} characters",
-    "string_too_long": "must have at most {max_length} characters",
-    "too_short": "must have at least {min_length} entries",
-    "too_long": "must have at most {max_length} entries",
-    "missing": "is required",
-    "extra_forbidden": "is not a known key",
+NOUNS = {
+    **dict.fromkeys(("int_parsing", "decimal_whole_digits"), texts.WHOLE),
+    **dict.fromkeys(
+        ("float_parsing", "decimal_parsing", "fraction_parsing", "complex_str_parsing"), texts.NUMBER
+    ),
+    "bool_parsing": texts.BOOLEAN,
+    **dict.fromkeys(("date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"), texts.DATE),
+    "time_parsing": texts.TIME,
+    **dict.fromkeys(
+        ("datetime_parsing", "datetime_object_invalid", "datetime_from_date_parsing"), texts.DATETIME
+    ),
+    "time_delta_parsing": texts.LENGTH,
+    **dict.fromkeys(("url_parsing", "url_syntax_violation", "url_too_long"), texts.ADDRESS),
+    **dict.fromkeys(("uuid_parsing", "uuid_version"), texts.UUID),
 }
+"""Which pydantic complaints mean a text that cannot be read as what it should be."""
+
+WORDED = {
+    "greater_than_equal": texts.AT_LEAST,
+    "less_than_equal": texts.AT_MOST,
+    "greater_than": texts.MORE_THAN,
+    "less_than": texts.LESS_THAN,
+    "multiple_of": texts.MULTIPLE,
+    "finite_number": texts.FINITE,
+    "literal_error": texts.ONE_OF,
+    "enum": texts.ONE_OF,
+    "union_tag_invalid": texts.ONE_TAG,
+    "union_tag_not_found": texts.NO_TAG,
+    "string_too_short": texts.LONG_TEXT,
+    "string_too_long": texts.SHORT_TEXT,
+    "bytes_too_short": texts.LONG_TEXT,
+    "bytes_too_long": texts.SHORT_TEXT,
+    "too_short": texts.LONG_LIST,
+    "too_long": texts.SHORT_LIST,
+    "string_pattern_mismatch": texts.PATTERN,
+    "string_not_ascii": texts.ASCII,
+    **dict.fromkeys(("date_past", "datetime_past"), texts.PAST),
+    **dict.fromkeys(("date_future", "datetime_future"), texts.FUTURE),
+    **dict.fromkeys(("timezone_aware", "timezone_offset"), texts.ZONED),
+    "timezone_naive": texts.UNZONED,
+    "url_scheme": texts.SCHEMES,
+    **dict.fromkeys(("decimal_max_digits", "decimal_max_places"), texts.DIGITS),
+    **dict.fromkeys(("missing", "missing_argument", "missing_keyword_only_argument"), texts.REQUIRED),
+    **dict.fromkeys(("extra_forbidden", "unexpected_keyword_argument"), texts.UNKNOWN_KEY),
+}
+"""The other pydantic complaints that a file can give rise to; for any that is left, `texts.UNFIT`."""
+
+AUTHORS = frozenset({"value_error", "assertion_error"})
+"""What somebody's own validator raised; its words are passed on."""
 
 
 # A complaint's location names union members beside keys; these stand for no place in the file.
@@ -121,50 +165,83 @@ def _problem(reading: Reading, place: Location, errors: list[ErrorDetails]) -> P
     field = field_at(reading.model, place)
     secret = is_secret(path) or (field is not None and SecretStr in set(_types_in(field.annotation)))
     unsafe = [*substituted(value), *([str(value)] if secret and not all(map(_ours, errors)) else [])]
-    hint = "; ".join(_hints(reading.model, place, field, errors))
+    hints = [masked(hint, unsafe) for hint in _hints(reading.model, place, field, value, errors)]
     told = None if value is MISSING else MASK if secret else shown(value, path)
-    return Problem(path, mask(_message(errors, value), unsafe), told, mask(hint, unsafe) or None)
+    return Problem(path, masked(_message(errors, value), unsafe), told, together(hints))
+
+
+def together(hints: Iterable[Words]) -> Said | None:
+    """These hints as one, if there are any."""
+    every = list(hints)
+    whole = joined(every, "；", "; ")
+    return Said(whole.zh.replace("？；", "？"), whole.en.replace("?;", "?")) if every else None
 
 
 def _hints(
-    model: type[BaseModel], place: Location, field: FieldInfo | None, errors: list[ErrorDetails]
-) -> Iterator[str]:
-    if errors[0]["type"] == "extra_forbidden":
+    model: type[BaseModel],
+    place: Location,
+    field: FieldInfo | None,
+    value: object,
+    errors: list[ErrorDetails],
+) -> Iterator[Words]:
+    first = errors[0]
+    if first["type"] == "extra_forbidden":
         yield unknown_key(str(place[-1]), known_keys(model, place[:-1]))
     yield from (hint for error in errors if (hint := _mistake(error).hint))
+    if first["type"] in ("literal_error", "enum") and isinstance(value, str):
+        yield from filter(None, [did_you_mean(value, _choices(first.get("ctx", {})["expected"]))])
     if field is None:
         return
-    if errors[0]["type"] == "missing" and field.examples:
-        yield f'add {place[-1]} = "{field.examples[0]}"'
+    if first["type"] == "missing" and field.examples:
+        yield texts.ADD.filled(key=place[-1], value=f'"{field.examples[0]}"')
     if not field.is_required() and field.default is not None and not field.default_factory:
-        yield f"default: {written(field.default)}"
+        yield texts.DEFAULT.filled(value=written(field.default))
 
 
 def _ours(error: ErrorDetails) -> bool:
     """Whether the words are ours, which never quote the value."""
-    return error["type"] in WORDED or isinstance(error.get("ctx", {}).get("error"), UnfitError)
+    return error["type"] not in AUTHORS or isinstance(error.get("ctx", {}).get("error"), UnfitError)
 
 
-def _message(errors: list[ErrorDetails], value: object) -> str:
+def _message(errors: list[ErrorDetails], value: object) -> Said:
     wanted = list(dict.fromkeys(EXPECTED[e["type"]] for e in errors if e["type"] in EXPECTED))
     others = list(dict.fromkeys(_worded(e) for e in errors if e["type"] not in EXPECTED))
     if wanted and not others:
-        return f"expected {' or '.join(wanted)}, found {kind(value)}"
-    return ", or ".join(others)
+        return texts.EXPECTED.filled(wanted=joined(wanted, "或", " or "), found=kind(value))
+    return joined(others, "，或", ", or ")._replace(code=others[0].code)
 
 
-def _worded(error: ErrorDetails) -> str:
+def _worded(error: ErrorDetails) -> Said:
     if error["type"] in WORDED:
-        return WORDED[error["type"]].format_map(error.get("ctx", {}))
+        return WORDED[error["type"]].filled(**_in_both(error.get("ctx", {})))
+    if error["type"] in NOUNS:
+        return texts.NOT_A.filled(wanted=NOUNS[error["type"]])
     return _mistake(error).message
 
 
+def _in_both(context: Mapping[str, object]) -> dict[str, object]:
+    """What pydantic fills in; its `'a', 'b' or 'c'` is English, and quotes as Python does."""
+    return {key: _listed(str(value)) if "expected" in key else value for key, value in context.items()}
+
+
+def _choices(expected: str) -> list[str]:
+    return [found[0] or found[1] for found in re.findall(r"'([^']*)'|(?<![\w'])([\w.-]+)(?![\w'])", expected)]
+
+
+def _listed(expected: str) -> Said:
+    """The same choices as a TOML file has them: `"a", "b" or "c"`."""
+    *others, last = re.split(r", | or ", expected)
+    quoted = [re.sub(r"^'(.*)'$", r'"\1"', choice) for choice in (*others, last)]
+    zh, en = "、".join(quoted[:-1]), ", ".join(quoted[:-1])
+    return Said(f"{zh} 或 {quoted[-1]}", f"{en} or {quoted[-1]}") if others else Said(quoted[0], quoted[0])
+
+
 def _mistake(error: ErrorDetails) -> UnfitError:
-    """The complaint of a validator that was written here or by a plugin's author, or else pydantic's own."""
+    """The complaint of a validator that was written here or by a plugin's author; never pydantic's own."""
     raised = error.get("ctx", {}).get("error")
     if isinstance(raised, UnfitError):
         return raised
-    return UnfitError(str(raised) if raised else error["msg"][:1].lower() + error["msg"][1:])
+    return UnfitError(str(raised) if raised and str(raised) else texts.UNFIT)
 
 
 def written(value: object) -> str:
@@ -174,10 +251,10 @@ def written(value: object) -> str:
     return shown(str(value) if isinstance(value, Measure) else value, "")
 
 
-def unknown_key(key: str, known: Iterable[str]) -> str:
+def unknown_key(key: str, known: Iterable[str]) -> Said:
     """A hint for a key that nobody knows: the nearest one, or else all of them."""
     names = list(known)
-    return did_you_mean(key, names) or "known here: " + ", ".join(names)
+    return did_you_mean(key, names) or texts.KNOWN_HERE.filled(names=", ".join(names))
 
 
 def known_keys(model: type[BaseModel], at: Location) -> list[str]:

@@ -9,14 +9,17 @@ from difflib import get_close_matches
 
 from pydantic_core import InitErrorDetails, ValidationError
 
+from relay.config import texts
+from relay.language import Said, Text, Words, finished
+
 TYPE_NAMES = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a decimal number",
-    str: "text",
-    list: "a list",
-    dict: "a table",
-    type(None): "nothing",
+    bool: texts.BOOLEAN,
+    int: texts.WHOLE,
+    float: texts.DECIMAL,
+    str: texts.TEXT,
+    list: texts.LIST,
+    dict: texts.TABLE,
+    type(None): texts.NOTHING,
 }
 
 MASK = "***"
@@ -44,13 +47,14 @@ Location = tuple[str | int, ...]
 class UnfitError(ValueError):
     """What is wrong with one value and what to do about it; it never quotes the value itself.
 
-    `at` leads from what is being read to the part that is wrong, where these are not the same.
+    Both are told in the operator's language where they are a `Text`. `at` leads from what is being read to
+    the part that is wrong, where these are not the same.
     """
 
-    def __init__(self, message: str, hint: str | None = None, *, at: Location = ()) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(self, message: Words, hint: Words | None = None, *, at: Location = ()) -> None:
+        super().__init__(str(message))
+        self.message = finished(message)
+        self.hint = None if hint is None else finished(hint)
         self.at = at
 
 
@@ -87,9 +91,15 @@ def _bare(key: str) -> str:
     return key if re.fullmatch(r"[\w-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
-def kind(value: object) -> str:
+def kind(value: object) -> Said:
     """What a value is, in the words of somebody who writes TOML."""
-    return TYPE_NAMES.get(type(value), "text" if isinstance(value, str) else "a date or a time")
+    other = texts.TEXT if isinstance(value, str) else texts.MOMENT
+    return TYPE_NAMES.get(type(value), other).filled()
+
+
+def mistaken(wanted: Text | Said, value: object, hint: Words | None = None) -> UnfitError:
+    """The complaint about a value of the wrong type."""
+    return UnfitError(texts.EXPECTED.filled(wanted=wanted, found=kind(value)), hint)
 
 
 def is_secret(path: str) -> bool:
@@ -125,11 +135,26 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A hint naming the known word that looks most like this one."""
+def masked(words: Words, secrets: Iterable[str]) -> Said:
+    """The same in both languages."""
+    said, known = finished(words), tuple(secrets)
+    return Said(mask(said.zh, known), mask(said.en, known), said.code)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that looks most like this one, or that it is the beginning of."""
     by_folded = {name.casefold(): name for name in known}
-    close = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
-    return f"did you mean `{by_folded[close[0]]}`?" if close else None
+    folded = word.casefold()
+    close = get_close_matches(folded, by_folded, n=1, cutoff=0.6)
+    if not close and len(folded) >= 4:
+        close = [name for name in by_folded if name.startswith(folded)]
+    return by_folded[close[0]] if close else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> Said | None:
+    """A hint naming the known word that looks most like this one."""
+    near = nearest(word, known)
+    return texts.MEANT.filled(name=near) if near is not None else None
 
 
 def substituted(value: object) -> Iterable[str]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from relay.config import texts
 from relay.config.chats import Chats, read_chats
 from relay.config.checks import IMPOSSIBLE, UNWISE, Tables, run
-from relay.config.complaints import unknown_key
+from relay.config.complaints import together, unknown_key
 from relay.config.configuration import Config, Plugins
-from relay.config.problems import did_you_mean, is_secret, key_path, kind, shown
+from relay.config.environment import read_environment
+from relay.config.problems import is_secret, key_path, mistaken, nearest, shown
 from relay.config.settings import read_table
-from relay.config.sources import Substitution, read_environment, read_file
+from relay.config.sources import Substitution, read_file
 from relay.config.tables import HINTS, NOT_YET, TABLES, Length, PluginDefaults, Table, settings_table
 from relay.config.values import Duration
 from relay.errors import ConfigurationError, Problem
+from relay.language import Said, joined
 
 NAMES = ("chats", *TABLES)
 
@@ -29,10 +32,11 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
     """
     raw = read_file(path)
     folder = path.absolute().parent
-    environment, problems = read_environment(folder, os.environ if environ is None else environ)
-    substitution = Substitution(environment, problems)
+    environment = read_environment(folder, os.environ if environ is None else environ)
+    substitution = Substitution(environment.variables, list(environment.problems), list(environment.warnings))
     data: Any = substitution.fill(raw)
-    return _Reading(data, substitution.problems).config(path.absolute(), folder, tuple(substitution.secrets))
+    reading = _Reading(data, substitution.problems, substitution.warnings)
+    return reading.config(path.absolute(), folder, tuple(substitution.secrets))
 
 
 class OwnTimeout(Table):
@@ -44,9 +48,12 @@ class OwnTimeout(Table):
 class _Reading:
     """One pass over the tables that collects problems instead of stopping at the first."""
 
-    def __init__(self, data: dict[str, object], problems: list[Problem]) -> None:
+    def __init__(
+        self, data: dict[str, object], problems: list[Problem], warnings: Sequence[Problem] = ()
+    ) -> None:
         self.data = data
         self.problems = problems
+        self.warnings = warnings
         self.chats = Chats()
 
     def config(self, path: Path, folder: Path, filled_in: tuple[str, ...]) -> Config:
@@ -60,7 +67,8 @@ class _Reading:
         timeouts = self._timeouts(own)
         self._tell(self._quoted(run(IMPOSSIBLE, tables, self._paths())))
         if self.problems:
-            raise ConfigurationError(tuple(sorted(self.problems, key=_table_order)))
+            language = None if "bot.language" in self._paths() else tables.bot.language
+            raise ConfigurationError(tuple(sorted(self.problems, key=_table_order)), language)
         defaults = read.pop("plugins")
         plugins = Plugins(
             folder=folder / defaults.folder,
@@ -70,7 +78,7 @@ class _Reading:
             timeouts=timeouts,
             settings=own,
         )
-        warnings = tuple(self._quoted(run(UNWISE, tables, ())))
+        warnings = (*self.warnings, *self._quoted(run(UNWISE, tables, ())))
         return Config(
             path, folder, **read, chats=self.chats, plugins=plugins, warnings=warnings, filled_in=filled_in
         )
@@ -87,15 +95,16 @@ class _Reading:
         for key, value in self.data.items():
             if key not in NAMES:
                 path = key_path((key,))
-                what = "table" if isinstance(value, dict) else "key"
+                is_table = isinstance(value, dict | list)
+                message = texts.UNKNOWN_TABLE if is_table else texts.UNKNOWN_KEY
                 hint = _belongs(key) or unknown_key(key, NAMES)
-                self._tell([Problem(path, f"is not a known {what}", None, hint)])
+                self._tell([Problem(path, message, None, hint)])
 
     def _section(self, name: str) -> dict[str, object]:
         section = self.data.get(name, {})
         if isinstance(section, dict):
             return section
-        self._tell([Problem(name, f"expected a table, found {kind(section)}", shown(section, name))])
+        self._tell([Problem(name, mistaken(texts.TABLE, section).message, shown(section, name))])
         return {}
 
     def _plugin_tables(self) -> dict[str, dict[str, object]]:
@@ -145,17 +154,17 @@ def _unknown(table: str, key: str, value: object, model: type[Table]) -> Problem
     path = key_path((table, key))
     if path in NOT_YET:
         return Problem(path, NOT_YET[path], shown(value, path))
-    near = did_you_mean(key, model.model_fields)
-    secret = near is not None and is_secret(f"{table}.{near.split('`')[1]}")
+    near = nearest(key, model.model_fields)
+    secret = near is not None and is_secret(f"{table}.{near}")
     told = shown(value, "platform.app_secret" if secret else path)
-    hint = near or _belongs(key) or unknown_key(key, model.model_fields)
-    return Problem(path, "is not a known key", told, hint)
+    hint = (None if near else _belongs(key)) or unknown_key(key, model.model_fields)
+    return Problem(path, texts.UNKNOWN_KEY, told, hint)
 
 
-def _belongs(key: str) -> str | None:
+def _belongs(key: str) -> Said | None:
     """A hint naming the table that does have this key."""
     tables = [f"[{name}]" for name, model in TABLES.items() if key in model.model_fields]
-    return f"it belongs in {' or '.join(tables)}" if tables else None
+    return texts.BELONGS.filled(tables=joined(tables, " 或 ", " or ")) if tables else None
 
 
 def _explained(problem: Problem) -> Problem:
@@ -163,7 +172,7 @@ def _explained(problem: Problem) -> Problem:
     if problem.path in NOT_YET:
         return replace(problem, message=NOT_YET[problem.path], hint=None)
     reason = HINTS.get(problem.path)
-    return replace(problem, hint="; ".join(filter(None, (reason, problem.hint)))) if reason else problem
+    return replace(problem, hint=together(filter(None, (reason, problem.hint)))) if reason else problem
 
 
 def _table_order(problem: Problem) -> int:

@@ -11,10 +11,12 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from relay.config import texts
 from relay.config.chats import Chats
 from relay.config.complaints import EXPECTED, Reading, found_at, place_of, problems_of
 from relay.config.problems import Location, Substituted
 from relay.errors import ConfigurationError, Problem
+from relay.language import Text
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -94,17 +96,17 @@ def _coerce(data: dict[str, object], error: ErrorDetails) -> bool:
     return True
 
 
-def _turned(text: str, wanted: str) -> object:
+def _turned(text: str, wanted: Text) -> object:
     try:
         match wanted:
-            case "a whole number":
+            case texts.WHOLE:
                 return int(text)
-            case "a number":
+            case texts.NUMBER:
                 number = float(text)
                 return number if math.isfinite(number) else None
-            case "true or false":
+            case texts.BOOLEAN:
                 return {"true": True, "false": False}.get(text.lower())
-            case "a list":
+            case texts.LIST:
                 return [Substituted(item.strip()) for item in text.split(",") if item.strip()]
     except ValueError:
         return None

@@ -1,27 +1,30 @@
-"""Where configuration comes from: the file, the environment, and the `.env` beside the file."""
+"""Where configuration comes from: the file, and what it takes from the environment."""
 
 from __future__ import annotations
 
+import errno
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from io import StringIO
+from difflib import get_close_matches
 from pathlib import Path
 
-from dotenv.parser import parse_stream
-
+from relay.config import syntax_texts as texts
+from relay.config import texts as terms
 from relay.config.problems import Location, Substituted, is_secret, key_path
+from relay.config.syntax import language_in, not_toml
 from relay.errors import ConfigurationError, Problem
+from relay.language import joined
 
 REFERENCE = re.compile(
     r"(?P<literal>\$\$\{)"
     r"|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<or>:-(?P<default>[^}]*))?\}"
     r"|(?P<broken>\$\{)"
 )
-POSITION = re.compile(
-    r"(?P<message>.*?) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)"
-)
+LARGEST = 16 * 1024 * 1024
+DEEPEST = 100
+PLACEHOLDER = re.compile(r"\$([A-Z_][A-Z0-9_]*)")
 
 UNSET = object()
 """Stands where a variable could not be filled in; the key is left out, its problem is already told."""
@@ -29,53 +32,77 @@ UNSET = object()
 
 def read_file(path: Path) -> dict[str, object]:
     """The tables of a TOML file; raises `ConfigurationError` with line and column where it is not TOML."""
-    text = _text(path)
+    text = read_text(path)
     try:
-        return tomllib.loads(text)
+        tables = tomllib.loads(text)
     except RecursionError as exc:
-        raise ConfigurationError((Problem(path.name, "is nested too deeply"),)) from exc
+        raise _refused(Problem(path.name, texts.DEEP), text) from exc
     except ValueError as exc:
-        raise ConfigurationError((_not_toml(path, text, str(exc)),)) from exc
+        raise _refused(not_toml(path.name, text, str(exc)), text) from exc
+    if _depth(tables) > DEEPEST:
+        raise _refused(Problem(path.name, texts.DEEP), text)
+    return tables
 
 
-def _text(path: Path) -> str:
+def _refused(problem: Problem, text: str) -> ConfigurationError:
+    return ConfigurationError((problem,), language_in(text))
+
+
+def _depth(value: object) -> int:
+    """How many tables and lists stand within each other, counted a little beyond what is allowed."""
+    layer, depth = [value], 0
+    while layer and depth <= DEEPEST:
+        inner = (each.values() if isinstance(each, dict) else each for each in layer)
+        layer = [item for items in inner for item in items if isinstance(item, dict | list)]  # type: ignore[attr-defined]
+        depth += 1
+    return depth
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, whatever its line ends; raises `ConfigurationError`."""
     try:
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-    except FileNotFoundError as exc:
-        hint = "`relay init FOLDER` makes a new bot, `--config PATH` names another file"
-        raise ConfigurationError((Problem(str(path), "there is no such file", hint=hint),)) from exc
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
     except OSError as exc:
-        reason = exc.strerror or type(exc).__name__
-        raise ConfigurationError((Problem(str(path), f"cannot be read: {reason}"),)) from exc
+        raise ConfigurationError((_unreadable(path, exc),)) from exc
+    if len(data) > LARGEST:
+        message = texts.LARGE.filled(limit=f"{LARGEST // 1024**2} MB")
+        raise ConfigurationError((Problem(str(path), message),))
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as exc:
-        hint = "save the file as UTF-8"
-        raise ConfigurationError(
-            (Problem(str(path), f"is not UTF-8 (byte {exc.start})", hint=hint),)
-        ) from exc
+        guessed = data.decode("utf-8", "replace")
+        raise _refused(_not_utf8(path, data, exc), guessed) from exc
 
 
-def _not_toml(path: Path, text: str, complaint: str) -> Problem:
-    found = POSITION.fullmatch(complaint)
-    if found is None:
-        return Problem(path.name, f"is not TOML: {complaint}")
-    line = int(found["line"] or text.count("\n") + 1)
-    column = int(found["column"] or len(text) - text.rfind("\n"))
-    hint = "text stands in quotes; true and false are lower case" if "value" in complaint else None
-    return Problem(
-        f"{path.name}, line {line}, column {column}", f"is not TOML: {found['message']}", hint=hint
-    )
+def _unreadable(path: Path, exc: OSError) -> Problem:
+    match exc:
+        case FileNotFoundError():
+            return Problem(str(path), texts.NO_FILE, hint=texts.NO_FILE_HINT)
+        case IsADirectoryError():
+            return Problem(str(path), texts.FOLDER, hint=texts.FOLDER_HINT.filled(path=path / "bot.toml"))
+        case PermissionError():
+            return Problem(str(path), texts.FORBIDDEN)
+    if exc.errno == errno.ELOOP:
+        return Problem(str(path), texts.LOOP)
+    return Problem(str(path), texts.UNREADABLE.filled(reason=exc.strerror or type(exc).__name__))
 
 
-def read_environment(folder: Path, environ: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
-    """The `.env` of this folder with the real environment over it; values in `.env` are taken literally."""
-    path = folder / ".env"
-    if not path.is_file():
-        return dict(environ), []
-    bindings = list(parse_stream(StringIO(_text(path))))
-    filed = {b.key: b.value for b in bindings if b.key is not None and b.value is not None}
-    hint = "write NAME=value, one on each line"
-    bad = [Problem(f".env, line {b.original.line}", "cannot be read", hint=hint) for b in bindings if b.error]
-    return filed | dict(environ), bad
+def _not_utf8(path: Path, data: bytes, exc: UnicodeDecodeError) -> Problem:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return Problem(str(path), texts.UTF16, hint=texts.UTF8_HINT)
+    if b"\0" in data:
+        return Problem(str(path), texts.NUL)
+    message = texts.NOT_UTF8.filled(line=data.count(b"\n", 0, exc.start) + 1, byte=exc.start)
+    return Problem(str(path), message, hint=texts.GBK_HINT if _is_gbk(data) else texts.UTF8_HINT)
+
+
+def _is_gbk(data: bytes) -> bool:
+    try:
+        decoded = data.decode("gbk")
+    except UnicodeDecodeError:
+        return False
+    return any("\u4e00" <= letter <= "\u9fff" for letter in decoded)
 
 
 @dataclass(slots=True)
@@ -84,6 +111,7 @@ class Substitution:
 
     environment: Mapping[str, str]
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
     """What was filled in where a secret stands."""
 
@@ -101,6 +129,8 @@ class Substitution:
 
     def _text(self, text: str, at: Location) -> object:
         before = len(self.problems)
+        if bare := PLACEHOLDER.fullmatch(text.strip()):
+            self._warn(bare[1], at)
         result = REFERENCE.sub(lambda found: self._reference(found, at), text)
         if len(self.problems) > before:
             return UNSET
@@ -111,8 +141,9 @@ class Substitution:
         if found["literal"]:
             return "${"
         if found["broken"]:
-            hint = "write ${NAME} or ${NAME:-default}; $${ is a literal ${"
-            self.problems.append(Problem(key_path(at), "has a `${` that names no variable", hint=hint))
+            closed = "}" in found.string[found.end() :]
+            message = terms.BROKEN_REFERENCE if closed else terms.UNCLOSED_REFERENCE
+            self.problems.append(Problem(key_path(at), message, hint=terms.REFERENCE_HINT))
             return ""
         return self._variable(found["name"], found["default"], at)
 
@@ -121,16 +152,23 @@ class Substitution:
         if value is None or (not value and default is not None):
             value = default
         if value is None:
-            hint = f"add {name}=… to .env beside the file, or write ${{{name}:-default}}"
-            message = f"the environment variable {name} is not set"
-            self.problems.append(Problem(key_path(at), message, hint=hint))
+            self.problems.append(self._unset(name, at))
             return ""
         if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            message = f"the environment variable {name} is not UTF-8"
-            self.problems.append(Problem(key_path(at), message))
+            self.problems.append(Problem(key_path(at), terms.VARIABLE_BYTES.filled(name=name)))
         if is_secret(key_path(at)):
             self.secrets.append(value)
         return value
+
+    def _unset(self, name: str, at: Location) -> Problem:
+        near = get_close_matches(name, self.environment, n=1, cutoff=0.85)
+        meant = [terms.MEANT.filled(name=near[0])] if near else []
+        hint = joined([*meant, terms.UNSET_HINT.filled(name=name)], "", " ")
+        return Problem(key_path(at), terms.UNSET.filled(name=name), hint=hint)
+
+    def _warn(self, name: str, at: Location) -> None:
+        message, hint = terms.DOLLAR_TEXT.filled(name=name), terms.DOLLAR_HINT.filled(name=name)
+        self.warnings.append(Problem(key_path(at), message, hint=hint))
 
 
 def _is_plain(at: Location) -> bool:

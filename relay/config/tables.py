@@ -5,14 +5,16 @@ from __future__ import annotations
 import ipaddress
 import re
 import zoneinfo
+from collections import Counter
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, SecretStr
 from pydantic.fields import FieldInfo
 
+from relay.config import texts
 from relay.config.complaints import written
-from relay.config.problems import UnfitError, did_you_mean
+from relay.config.problems import UnfitError, did_you_mean, mistaken
 from relay.config.values import Duration, Measure, Size
 from relay.wire.crypto import parse_key
 
@@ -23,95 +25,91 @@ def _timezone(name: str) -> str:
     try:
         zoneinfo.ZoneInfo(name)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        hint = (
-            did_you_mean(name, zoneinfo.available_timezones()) or 'write an IANA name such as "Asia/Shanghai"'
-        )
-        raise UnfitError("is not a time zone", hint) from None
+        hint = did_you_mean(name, zoneinfo.available_timezones()) or texts.TIME_ZONE_HINT
+        raise UnfitError(texts.TIME_ZONE, hint) from None
     return name
 
 
 def _base_url(text: str) -> str:
-    hint = 'write "https://oapi-yzj.miaokol.com", or "http://<bound domain>/oapi"'
     try:
         url = urlsplit(text)
         whole = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
     except ValueError:
         whole = False
     if not whole or re.search(r"[\s?#@]", text):
-        raise UnfitError("is not an http or https address", hint)
+        raise UnfitError(texts.BASE_URL, texts.BASE_URL_HINT)
     return text.rstrip("/")
 
 
 def _aes_key(secret: SecretStr) -> SecretStr:
+    key = secret.get_secret_value()
     try:
-        parse_key(secret.get_secret_value())
-    except ValueError as exc:
-        raise UnfitError(str(exc), "copy encoding_aes_key from the platform's callback settings") from None
+        parse_key(key)
+    except ValueError:
+        length = len(key) not in (32, 43)
+        message = texts.KEY_LENGTH.filled(count=len(key)) if length else texts.KEY_BASE64
+        raise UnfitError(message if key.isascii() else texts.KEY_ASCII, texts.KEY_HINT) from None
     return secret
 
 
 def _callback_path(secret: SecretStr) -> SecretStr:
     path = secret.get_secret_value()
-    hint = 'write "/callback/${RELAY_CALLBACK_SECRET}"'
     if not path.startswith("/"):
-        raise UnfitError("must begin with /", hint)
+        raise UnfitError(texts.SLASH, texts.PATH_HINT)
     if path.rstrip("/") in ("", "/healthz", "/readyz"):
-        raise UnfitError("is taken: /, /healthz and /readyz have their own answers", hint)
+        raise UnfitError(texts.PATH_TAKEN, texts.PATH_HINT)
     if not re.fullmatch(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]+", path):
-        raise UnfitError("may only have letters, digits and / . _ ~ - in it", hint)
+        raise UnfitError(texts.PATH_LETTERS, texts.PATH_HINT)
     return secret
 
 
 def _network(value: object) -> object:
     if not isinstance(value, str):
-        raise UnfitError("expected an address or a network in quotes")
+        raise mistaken(texts.NETWORK, value)
     if value == "platform":
-        raise UnfitError('"platform" is not available in this version', "list the addresses themselves")
+        raise UnfitError(texts.NO_PLATFORM_IPS, texts.NO_PLATFORM_IPS_HINT)
     try:
         return ipaddress.ip_network(value)
     except ValueError:
-        hint = 'write "203.0.113.7" or "203.0.113.0/24", with nothing set beyond the network\'s own bits'
-        raise UnfitError("is not an address or a network", hint) from None
+        raise UnfitError(texts.NOT_NETWORK, texts.NETWORK_HINT) from None
 
 
 def _host(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+(%\w+)?", text):
-        raise UnfitError(
-            "is not an address or a host name", 'write "127.0.0.1", or "0.0.0.0" for every interface'
-        )
+        raise UnfitError(texts.HOST, texts.HOST_HINT)
     return text
 
 
 def _database(url: str) -> str:
     if url.startswith(("postgresql:", "postgres:")):
-        raise UnfitError("PostgreSQL is not available in this version", 'write "sqlite:///relay.db"')
+        raise UnfitError(texts.NO_POSTGRES, texts.NO_POSTGRES_HINT)
     if not re.fullmatch(r"sqlite:///[^?#]*[^?#/]", url) or url == "sqlite:///:memory:":
-        hint = 'write "sqlite:///relay.db" (beside bot.toml) or "sqlite:////var/lib/relay/relay.db"'
-        raise UnfitError("is not the address of a database file", hint)
+        raise UnfitError(texts.DATABASE, texts.DATABASE_HINT)
     return url
 
 
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    twice = [name for name in names if names.count(name) > 1]
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise UnfitError("names a plugin twice")
+        raise UnfitError(texts.TWICE.filled(names=", ".join(twice)), texts.TWICE_HINT)
     return names
 
 
 def _present(value: str) -> str:
     if not value.strip():
-        raise UnfitError("must not be empty")
+        raise UnfitError(texts.EMPTY)
     return value
 
 
 def _secret_present(value: SecretStr) -> SecretStr:
-    _present(value.get_secret_value())
+    if not value.get_secret_value().strip():
+        raise UnfitError(texts.EMPTY, texts.EMPTY_SECRET)
     return value
 
 
 def _more_than_none(value: Measure) -> Measure:
     if value <= 0:
-        raise UnfitError(f"must be more than {value.ZERO}")
+        raise UnfitError(texts.NONE.filled(zero=value.ZERO))
     return value
 
 
@@ -281,16 +279,16 @@ TABLES: dict[str, type[Table]] = {
 """Every table that has fixed keys, in the order of the file; [chats] has none."""
 
 NOT_YET = {
-    "storage.retain": "is not available in this version (everything is kept); remove it",
-    "storage.spool": "is not available in this version; remove it",
-    "delivery.on_unknown_send": 'only "hold" is available in this version; remove it',
-    "delivery.on_unknown_forward": 'only "hold" is available in this version; remove it',
+    "storage.retain": texts.EVERYTHING_KEPT,
+    "storage.spool": texts.NOT_YET,
+    "delivery.on_unknown_send": texts.ONLY_HOLD,
+    "delivery.on_unknown_forward": texts.ONLY_HOLD,
 }
 """Keys of the contract that this version cannot honour, or not with every value, and what it says to them."""
 
 HINTS = {
-    "delivery.per_minute": "the platform refuses more than 500 a minute",
-    "delivery.send_batch": "the platform takes 1 to 5 messages in one sendMessage",
+    "delivery.per_minute": texts.PER_MINUTE_REASON,
+    "delivery.send_batch": texts.SEND_BATCH_REASON,
 }
 """Reasons behind limits that are not ours."""
 

@@ -9,16 +9,18 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
+from relay.config import texts
 from relay.config.chats import Chats
-from relay.config.problems import UnfitError, kind
+from relay.config.problems import UnfitError, mistaken
+from relay.language import Text
 
 
 class Measure(int):
     """A number that is written with its unit and remembers how it was written."""
 
     UNITS: ClassVar[Mapping[str, int]]
-    NOUN: ClassVar[str]
-    EXAMPLES: ClassVar[str]
+    NOUN: ClassVar[Text]
+    EXAMPLES: ClassVar[Text]
     LIMIT: ClassVar[str]
     ZERO: ClassVar[str]
 
@@ -34,10 +36,10 @@ class Measure(int):
     def _parse(cls, text: str) -> int:
         found = re.fullmatch(r"([0-9]{1,15})([A-Za-z]+)", text)
         if found is None or found[2] not in cls.UNITS:
-            raise UnfitError(f"is not {cls.NOUN}", f"write {cls.EXAMPLES}")
+            raise UnfitError(texts.NOT_A.filled(wanted=cls.NOUN), texts.WRITE.filled(example=cls.EXAMPLES))
         amount = int(found[1]) * cls.UNITS[found[2]]
         if text != cls.LIMIT and amount > cls._parse(cls.LIMIT):
-            raise UnfitError(f"must be at most {cls.LIMIT}")
+            raise UnfitError(texts.LIMIT.filled(limit=cls.LIMIT))
         return amount
 
     @classmethod
@@ -64,7 +66,7 @@ class Measure(int):
         if isinstance(value, cls):
             return value
         if not isinstance(value, str):
-            raise UnfitError(f"expected {cls.NOUN}, found {kind(value)}", f"write {cls.EXAMPLES}")
+            raise mistaken(cls.NOUN, value, texts.WRITE.filled(example=cls.EXAMPLES))
         return cls(value)
 
 
@@ -72,8 +74,8 @@ class Duration(Measure):
     """A length of time in milliseconds, written `"500ms"`, `"5s"`, `"10m"`, `"2h"` or `"30d"`."""
 
     UNITS: ClassVar = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-    NOUN = "a duration"
-    EXAMPLES = '"500ms", "5s", "10m", "2h" or "30d"'
+    NOUN = texts.DURATION
+    EXAMPLES = texts.DURATIONS
     LIMIT = "3650d"
     ZERO = "0s"
 
@@ -87,8 +89,8 @@ class Size(Measure):
     """An amount of data in bytes, written `"512B"`, `"64KB"`, `"8MB"` or `"1GB"`; a KB is 1,024 bytes."""
 
     UNITS: ClassVar = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
-    NOUN = "a size"
-    EXAMPLES = '"64KB", "8MB" or "1GB"'
+    NOUN = texts.SIZE
+    EXAMPLES = texts.SIZES
     LIMIT = "1024GB"
     ZERO = "0B"
 
@@ -104,13 +106,13 @@ class _Resolved:
 
 def _as_list(value: object) -> object:
     if not isinstance(value, str | list | tuple):
-        raise UnfitError(f"expected a chat or a list of chats, found {kind(value)}")
+        raise mistaken(texts.CHATS, value)
     return [value] if isinstance(value, str) else value
 
 
 def _resolve(value: object, info: ValidationInfo[Any]) -> tuple[str, ...]:
     if not isinstance(value, str):
-        raise UnfitError(f"expected a chat, found {kind(value)}")
+        raise mistaken(texts.CHAT, value)
     chats = (info.context or {}).get("chats", Chats())
     resolved: tuple[str, ...] = chats.resolve(value)
     return resolved

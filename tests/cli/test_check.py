@@ -34,7 +34,7 @@ def test_every_problem_has_a_line_of_its_own(relay: Relay, fresh: Path) -> None:
     assert ended.code == 2
     for path in ("delivery.per_minute = 900", "delivery.max_atempts = 3", "storage.url"):
         assert len([line for line in lines if path in line]) == 1
-    assert "did you mean `max_attempts`?" in ended.out
+    assert "是不是想写 `max_attempts`？" in ended.out
 
 
 def test_a_plugin_that_does_not_load_is_told_with_file_and_line(relay: Relay, fresh: Path) -> None:
@@ -67,7 +67,7 @@ def test_the_settings_of_a_plugin_are_checked(relay: Relay, fresh: Path) -> None
         file.write('\n[[plugins.keyword_reply.rules]]\nname = "x"\ncontans = ["y"]\nreply = "z"\n')
     ended = relay("check", "--config", str(fresh))
     assert ended.code == 2
-    assert "did you mean `contains`?" in ended.out
+    assert "是不是想写 `contains`？" in ended.out
 
 
 def test_for_programs_problems_and_warnings_have_parts(relay: Relay, fresh: Path) -> None:
@@ -76,7 +76,15 @@ def test_for_programs_problems_and_warnings_have_parts(relay: Relay, fresh: Path
     told = relay("check", "--config", str(fresh), "--json").json()
     assert told["ok"] is True
     assert told["problems"] == []
-    assert set(told["warnings"][0]) == {"path", "value", "message", "hint"}
+    assert set(told["warnings"][0]) == {
+        "path",
+        "code",
+        "value",
+        "message",
+        "hint",
+        "excerpt",
+        "english",
+    }
 
 
 def test_a_failure_for_programs_is_an_error_as_well(relay: Relay, tmp_path: Path) -> None:

@@ -108,18 +108,25 @@ def test_a_secret_of_the_wrong_type_is_not_shown(told: Told) -> None:
 
 def test_every_unset_variable_is_named(told: Told) -> None:
     assert told(platform='app_secret = "${A}"\naccounts = ["${B}"]', console='password = "${C:-ok-ok-ok}${D}"') == [
-        "platform.app_secret: the environment variable A is not set (add A=… to .env beside the file, or write ${A:-default})",
-        "platform.accounts[0]: the environment variable B is not set (add B=… to .env beside the file, or write ${B:-default})",
-        "console.password: the environment variable D is not set (add D=… to .env beside the file, or write ${D:-default})",
+        "platform.app_secret: the environment variable A is not set (put A=… into .env beside bot.toml, or write ${A:-default} here)",
+        "platform.accounts[0]: the environment variable B is not set (put B=… into .env beside bot.toml, or write ${B:-default} here)",
+        "console.password: the environment variable D is not set (put D=… into .env beside bot.toml, or write ${D:-default} here)",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["${", "${}", "${1A}", "${A", "${A-b}"])
-def test_a_broken_reference_is_told(told: Told, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("${", "has a `${` without its `}`"),
+        ("${A", "has a `${` without its `}`"),
+        ("${}", "has a `${` that names no variable"),
+        ("${1A}", "has a `${` that names no variable"),
+        ("${A-b}", "has a `${` that names no variable"),
+    ],
+)
+def test_a_broken_reference_is_told(told: Told, text: str, message: str) -> None:
     hint = "write ${NAME} or ${NAME:-default}; $${ is a literal ${"
-    assert told({"A": "x"}, server=f'host = "{text}"') == [
-        f"server.host: has a `${{` that names no variable ({hint})"
-    ]
+    assert told({"A": "x"}, server=f'host = "{text}"') == [f"server.host: {message} ({hint})"]
 
 
 def test_a_variable_that_is_not_utf8_is_told(told: Told) -> None:
@@ -164,7 +171,7 @@ def test_a_bad_line_in_dotenv_is_told_with_its_number(tmp_path: Path) -> None:
     (tmp_path / "bot.toml").write_text(written({}))
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path / "bot.toml", {})
-    assert str(caught.value) == ".env, line 2: cannot be read (write NAME=value, one on each line)"
+    assert str(caught.value) == ".env: line 2 cannot be read (write NAME=value, one on each line)"
 
 
 def test_secrets_are_the_secret_keys_and_what_plugins_got_from_the_environment(read: Read) -> None:

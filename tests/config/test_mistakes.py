@@ -45,8 +45,8 @@ WRONG = [
     ("delivery", "send_batch = 6", "delivery.send_batch = 6: must be at most 5 (the platform takes 1 to 5 messages in one sendMessage; default: 1)"),
     ("delivery", 'expire_after = "0s"', 'delivery.expire_after = "0s": must be more than 0s (default: "30m")'),
     # values
-    ("bot", 'language = "fr"', "bot.language = \"fr\": must be 'zh' or 'en' (default: \"zh\")"),
-    ("bot", 'timezone = "Asia/Shangai"', 'bot.timezone = "Asia/Shangai": is not a time zone (did you mean `Asia/Shanghai`?; default: "Asia/Shanghai")'),
+    ("bot", 'language = "fr"', 'bot.language = "fr": must be "zh" or "en" (default: "zh")'),
+    ("bot", 'timezone = "Asia/Shangai"', 'bot.timezone = "Asia/Shangai": is not a time zone (did you mean `Asia/Shanghai`? default: "Asia/Shanghai")'),
     ("bot", 'timezone = "../etc"', 'bot.timezone = "../etc": is not a time zone (write an IANA name such as "Asia/Shanghai"; default: "Asia/Shanghai")'),
     ("delivery", 'min_interval = "5 s"', f'delivery.min_interval = "5 s": is not a duration ({DURATIONS}; default: "0s")'),
     ("delivery", 'min_interval = "9999d"', 'delivery.min_interval = "9999d": must be at most 3650d (default: "0s")'),
@@ -57,7 +57,7 @@ WRONG = [
     ("platform", 'base_url = "https://u:p@host"', f'platform.base_url = "https://u:***@host": is not an http or https address ({URLS})'),
     ("storage", 'url = "relay.db"', f'storage.url = "relay.db": is not the address of a database file ({FILES}; default: "sqlite:///relay.db")'),
     ("storage", 'url = "sqlite:///:memory:"', f'storage.url = "sqlite:///:memory:": is not the address of a database file ({FILES}; default: "sqlite:///relay.db")'),
-    ("plugins", 'order = ["a", "a"]', 'plugins.order = ["a", "a"]: names a plugin twice (default: ["group_mirror", "keyword_reply"])'),
+    ("plugins", 'order = ["a", "a"]', 'plugins.order = ["a", "a"]: names a twice (name each plugin once; default: ["group_mirror", "keyword_reply"])'),
     ('plugins.greeter', 'timeout = "soon"', f'plugins.greeter.timeout = "soon": is not a duration ({DURATIONS})'),
     # impossible pairs
     ("server", "port = 8081", "console.port = 8081: is the same as server.port (the two doors need a port each; default: 8081)"),
@@ -116,7 +116,9 @@ def test_what_is_required_is_asked_for_with_an_example(tmp_path: Path) -> None:
 
 
 def test_an_empty_secret_is_as_good_as_none(told: Told) -> None:
-    assert told(platform='app_secret = " "') == ["platform.app_secret = ***: must not be empty"]
+    assert told(platform='app_secret = " "') == [
+        "platform.app_secret = ***: must not be empty (fill it in here, or its variable in .env)"
+    ]
 
 
 def test_a_disabled_console_needs_no_password_and_no_port_of_its_own(read: Read) -> None:
