@@ -34,9 +34,9 @@ class Loading:
     warnings: list[Problem] = field(default_factory=list)
 
 
-def open_store(config: Config, clock: Clock) -> SqliteStore:
+def open_store(config: Config, clock: Clock, *, read_only: bool = False) -> SqliteStore:
     """The store that `storage.url` names; raises `StorageError`."""
-    return SqliteStore(config.database, clock)
+    return SqliteStore(config.database, clock, read_only=read_only)
 
 
 def load_plugins(config: Config) -> Loading:

@@ -38,12 +38,12 @@ def configured(path: Path) -> Iterator[Config]:
 
 
 @contextlib.asynccontextmanager
-async def reporting(config: Config) -> AsyncIterator[Report]:
+async def reporting(config: Config, *, read_only: bool = True) -> AsyncIterator[Report]:
     """Reports from the bot's database; `RefusalError` where there is none, and none is made."""
     if not config.database.is_file():
         values = {"path": config.database}
         raise RefusalError(texts.NO_DATABASE, texts.NO_DATABASE_HINT, values, exit_code=1)
-    store = open_store(config, SystemClock())
+    store = open_store(config, SystemClock(), read_only=read_only)
     try:
         yield Report(config, store, SystemClock())
     finally:

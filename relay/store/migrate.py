@@ -37,11 +37,7 @@ def _migrate(connection: apsw.Connection) -> int:
     known = migrations()
     version = int(str(connection.pragma("user_version")))
     newest = known[-1][0]
-    if version > newest:
-        raise StorageError(
-            f"the database has schema {version}, and this relay knows schemas up to {newest}: "
-            "use the newer relay that wrote it"
-        )
+    _refuse_newer(version, newest)
     for number, sql in known:
         if number > version:
             connection.execute(sql)
@@ -50,3 +46,22 @@ def _migrate(connection: apsw.Connection) -> int:
     # bot, or of a database that was thrown away, on the same accounts.
     connection.execute("INSERT OR IGNORE INTO meta VALUES ('origin', ?)", (secrets.token_hex(4),))
     return newest
+
+
+def refuse_other_schema(version: int) -> None:
+    """Raise `StorageError` where a file can only be read by another version, or after a migration."""
+    newest = migrations()[-1][0]
+    _refuse_newer(version, newest)
+    if version < newest:
+        raise StorageError(
+            f"the database has schema {version}, and this relay reads schema {newest}: "
+            "`relay run` brings it up to date once the older bot has ended"
+        )
+
+
+def _refuse_newer(version: int, newest: int) -> None:
+    if version > newest:
+        raise StorageError(
+            f"the database has schema {version}, and this relay knows schemas up to {newest}: "
+            "use the newer relay that wrote it"
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 from relay.clock import Clock
 from relay.store.sqlite import ask, guard, ingest, operating, queries, remembering, routing, sending, signals
 from relay.store.sqlite.connection import Database
+from relay.store.sqlite.reading import ReadOnlyDatabase
 from relay.store.values import (
     Delivery,
     Identified,
@@ -30,8 +31,12 @@ _META = "SELECT value FROM meta WHERE key = ?"
 class SqliteStore:
     """Every write is one transaction that is on disk when the call returns."""
 
-    def __init__(self, path: Path, clock: Clock, *, synchronous: str = "FULL") -> None:
-        self._db = Database(path, synchronous=synchronous)
+    def __init__(
+        self, path: Path, clock: Clock, *, synchronous: str = "FULL", read_only: bool = False
+    ) -> None:
+        """`read_only` looks into a file without migrating or writing it; `StorageError` where that fails."""
+        self._db: Database | ReadOnlyDatabase
+        self._db = ReadOnlyDatabase(path) if read_only else Database(path, synchronous=synchronous)
         self._clock = clock
 
     def close(self) -> None:

@@ -1,0 +1,63 @@
+"""Look into a database that belongs to somebody else: nothing is written, migrated or made."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Never, TypeVar
+from urllib.parse import quote
+
+import apsw
+
+from relay.errors import StorageError
+from relay.store.migrate import refuse_other_schema
+from relay.store.sqlite.connection import BUSY_TIMEOUT, Work
+
+T = TypeVar("T")
+
+
+class ReadOnlyDatabase:
+    """One reading connection; `StorageError` where the file is none, or of another version's schema."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._connection = _open(path)
+            version = int(str(self._connection.pragma("user_version")))
+        except apsw.Error as exc:
+            raise StorageError(f"{path} cannot be opened as a database: {exc}") from exc
+        try:
+            refuse_other_schema(version)
+        except StorageError:
+            self._connection.close()
+            raise
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` and return its result; `StorageError` where the file cannot be read."""
+        try:
+            return work(self._connection)
+        except apsw.Error as exc:
+            raise StorageError(f"{self.path.name} could not be read: {exc}") from exc
+
+    async def write(self, _: Work[T]) -> Never:
+        """Refuse."""
+        raise StorageError(f"{self.path.name} was opened to be read only")
+
+    def version(self) -> int:
+        """A number that differs once anybody has committed."""
+        return int(str(self._connection.pragma("data_version")))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+
+def _open(path: Path) -> apsw.Connection:
+    # Beside a file in a folder that is not ours to write, SQLite cannot coordinate with writers; where
+    # none has left a log, there is none, and the file can be read as it is.
+    alone = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
+    address = f"file:{quote(str(path.absolute()))}?mode=ro{'&immutable=1' if alone else ''}"
+    connection = apsw.Connection(address, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    connection.set_busy_timeout(BUSY_TIMEOUT)
+    connection.pragma("query_only", True)
+    return connection
