@@ -10,16 +10,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import structlog
 
 from relay.clock import SystemClock
-from relay.config import Config, load
+from relay.config import Config, load, texts
 from relay.errors import ConfigurationError, Problem
+from relay.language import Said
 from relay.lock import RoleLock
 from relay.process import GRACE, LIFELINE, READY, SOCKET, configure_log
 from relay.roles import open_store
@@ -58,6 +60,14 @@ def supervise(path: Path) -> int:
     database has a relay already.
     """
     config = load(path)
+    try:
+        return _supervise(path, config)
+    except ConfigurationError as exc:
+        exc.language = config.bot.language
+        raise
+
+
+def _supervise(path: Path, config: Config) -> int:
     configure_log(config)
     _check(path, strictly=False)
     lock = RoleLock(config.database, "supervisor")
@@ -78,12 +88,20 @@ def _check(path: Path, *, strictly: bool) -> None:
         done = subprocess.run(command, capture_output=True, timeout=CHECK_TIMEOUT, check=False)  # noqa: S603
         rows = json.loads(done.stdout)["problems"]
     except (subprocess.TimeoutExpired, ValueError, LookupError) as exc:
-        problem = Problem("plugins", f"relay check did not finish: {type(exc).__name__}")
+        problem = Problem("plugins", texts.CHECK_FAILED.filled(reason=type(exc).__name__))
         raise ConfigurationError((problem,)) from exc
-    found = [Problem(row["path"], row["message"], row.get("value"), row.get("hint")) for row in rows]
+    found = [_problem(row) for row in rows]
     grave = [each for each, row in zip(found, rows, strict=True) if strictly or "line" not in row]
     if grave:
         raise ConfigurationError(tuple(grave))
+
+
+def _problem(row: Mapping[str, Any]) -> Problem:
+    """A problem as `relay check` told it to programs: in the operator's language, and in English for the log."""
+    english = row["english"]
+    message = Said(row["message"], english["message"], row["code"])
+    hint = Said(row["hint"], english["hint"]) if row["hint"] is not None else None
+    return Problem(row["path"], message, row["value"], hint)
 
 
 class _Supervisor:
@@ -190,7 +208,7 @@ class _Supervisor:
         if config.console.enabled != self._config.console.enabled:
             moved.append("console.enabled")
         if moved:
-            raise ConfigurationError(tuple(Problem(path, "needs a restart") for path in moved))
+            raise ConfigurationError(tuple(Problem(path, texts.NEEDS_RESTART) for path in moved))
 
     def _replace(self, child: _Child) -> None:
         """A role with a socket gets its successor first; the others let go before the next one takes over."""
@@ -265,9 +283,8 @@ def _listen(table: str, host: str, port: int, passed: list[tuple[str, socket.soc
 
 def _refuse_leftovers(passed: list[tuple[str, socket.socket]]) -> None:
     """Whoever connected to a socket that nobody serves would wait for ever."""
-    hint = "ListenStream= must be host and port of bot.toml, or FileDescriptorName= public or console"
     problems = [
-        Problem("server.port", f"systemd passed a socket for no door of ours: {_address(each)}", hint=hint)
+        Problem("server.port", texts.NO_DOOR.filled(address=_address(each)), hint=texts.NO_DOOR_HINT)
         for _, each in passed
     ]
     if problems:
@@ -286,9 +303,8 @@ def _bind(table: str, host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
     except OSError as exc:
-        hint = "is another program there? choose another port"
-        problem = Problem(f"{table}.port", f"cannot listen on {host}:{port}: {exc.strerror}", hint=hint)
-        raise ConfigurationError((problem,)) from exc
+        message = texts.CANNOT_LISTEN.filled(place=f"{host}:{port}", reason=exc.strerror)
+        raise ConfigurationError((Problem(f"{table}.port", message, hint=texts.ANOTHER_PORT),)) from exc
     listening.listen(BACKLOG)
     return listening
 

@@ -245,3 +245,12 @@ CHECK_FAILED = Text("relay check 没有完成：{reason}", "relay check did not 
 NEEDS_RESTART = Text("改了它要重新启动", "needs a restart", "needs_restart")
 CANNOT_LISTEN = Text("无法监听 {place}：{reason}", "cannot listen on {place}: {reason}", "port")
 ANOTHER_PORT = Text("是否有别的程序在用？换一个端口", "is another program there? choose another port")
+NO_DOOR = Text(
+    "systemd 交来的套接字不属于我们的任何一扇门：{address}",
+    "systemd passed a socket for no door of ours: {address}",
+    "port",
+)
+NO_DOOR_HINT = Text(
+    "ListenStream= 要与 bot.toml 的 host 和 port 一致，或 FileDescriptorName= 写 public 或 console",
+    "ListenStream= must be host and port of bot.toml, or FileDescriptorName= public or console",
+)
