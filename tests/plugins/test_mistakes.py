@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 import pytest
-from bots import ANN, EAST, WEST, Row, make_bot
+from bots import ANN, EAST, WEST, Row, make_bot, rule
 from plugins.lists import complaints, routes, rules
 
 PICTURE = {"type": "picture", "url": "https://x/y.png"}
 
 
 @pytest.mark.parametrize(
-    ("rule", "complaint"),
+    ("keys", "complaint"),
     [
         ({"reply": ""}, 'rules[0] = {…}: a rule needs `reply` or `forward_to`'),
         ({"name": "", "reply": "x"}, 'rules[0].name = "": must have at least 1 characters'),
@@ -54,8 +54,8 @@ PICTURE = {"type": "picture", "url": "https://x/y.png"}
         ({"regex": ["(?P<text>x)"]}, 'rules[0].regex[0] = "(?P<text>x)": `text` is a placeholder already (call the group something else)'),
     ],
 )  # fmt: skip
-def test_a_mistake_in_a_rule_is_told_in_these_words(rule: Row, complaint: str) -> None:
-    assert complaints(rules({"reply": "x", **rule})) == [complaint]
+def test_a_mistake_in_a_rule_is_told_in_these_words(keys: Row, complaint: str) -> None:
+    assert complaints(rules({"reply": "x", **keys})) == [complaint]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,8 @@ def test_every_mistake_of_every_rule_is_told_at_once() -> None:
     ]
 
 
-def test_what_a_complete_bot_toml_spells_out_is_no_mistake() -> None:
+@rule
+async def test_what_a_complete_bot_toml_spells_out_is_no_mistake() -> None:
     everything = f"""
         [[plugins.keyword_reply.rules]]
         name = "price"
@@ -148,4 +149,5 @@ def test_what_a_complete_bot_toml_spells_out_is_no_mistake() -> None:
         mode = "verbatim"
         attribution = "{{sender}}@{{chat}}:"
         """
-    make_bot(everything)
+    async with make_bot(everything) as bot:
+        assert bot.config.warnings == ()
