@@ -59,7 +59,8 @@ class Feed:
                 yield _event("state", self._view.state())
             else:
                 numbers = list(dict.fromkeys(fresh))
-                messages = [self._view.message(number) for number in numbers]
+                kept = filter(self._stage.ledger.messages.keeps, numbers)
+                messages = [self._view.message(number) for number in kept]
                 yield _event("change", {"messages": messages, "status": self._view.status()})
             places = now
 

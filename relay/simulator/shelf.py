@@ -45,11 +45,15 @@ class Shelf(list[T]):
         """Put another entry in the place of this number; ForgottenError if it is kept no longer."""
         self[self._position(number)] = entry
 
+    def keeps(self, number: int) -> bool:
+        """Say whether the entry with this number is kept."""
+        return self._gone <= number < self.total
+
     def since(self, number: int) -> list[T]:
         """Give what is kept from this number on."""
         return self[max(0, number - self._gone) :]
 
     def _position(self, number: int) -> int:
-        if not self._gone <= number < self.total:
+        if not self.keeps(number):
             raise ForgottenError(f"number {number} is not kept")
         return number - self._gone

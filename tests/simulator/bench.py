@@ -28,6 +28,7 @@ BEN = "7881300000000002"
 EAST = "R:10950000000000001"
 WEST = "R:10950000000000002"
 SETTINGS = SimulatorSettings()
+PATIENCE = 60  # real seconds, after which a test that hangs has failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +174,12 @@ def as_forward(entry: Json) -> bytes:
 def rule(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Run an async test in a loop of its own, which leaves no task behind."""
 
+    async def in_time(*args: Any, **kwargs: Any) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await test(*args, **kwargs)
+
     def run(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(test(*args, **kwargs))
+        asyncio.run(in_time(*args, **kwargs))
 
     run.__name__, run.__doc__ = test.__name__, test.__doc__
     run.__signature__ = inspect.signature(test)  # type: ignore[attr-defined] # what pytest reads parameters from

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from simulator.bench import ANN, BOT, EAST, WEST, Bench, rule
+from simulator.test_pages import next_event
 
 from relay.simulator.ledger import PushState
 from relay.simulator.shelf import ForgottenError, Shelf
@@ -50,3 +51,16 @@ async def test_what_is_forgotten_can_no_longer_be_forwarded_and_the_page_can_do_
     await bench.sim.settle()
     assert (await bench.forward(old, WEST))["errcode"] == 406
     assert bench.sim.pages._view.state()["messages"]
+
+
+@rule
+async def test_a_page_that_missed_what_is_forgotten_starts_over() -> None:
+    bench = Bench(keep=10)
+    events = bench.sim.pages._feed.events()
+    await next_event(events)
+    for number in range(100):
+        bench.sim.say(EAST, ANN, f"{number}")
+    name, fresh = await next_event(events)
+    assert (name, fresh["messages"][-1]["shown"]["text"]) == ("state", "99")
+    await bench.sim.settle()
+    await events.aclose()  # type: ignore[attr-defined] # it is a generator
