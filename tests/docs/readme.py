@@ -1,4 +1,4 @@
-"""The two READMEs, taken apart: sections, tables and code blocks."""
+"""The pages that people read, in English and in Chinese, taken apart: sections, tables and code blocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 _BLOCK = re.compile(
     r"^(?P<indent> *)```(?P<language>\w+)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
-_TEXTS = re.compile(r'"""[^"]*"""|"[^"\n]*"')
+_TEXTS = re.compile(r'"""[^"]*"""|"[^"\n]*"|\'[^\'\n]*\'')
 _COMMENT = re.compile(r" *#.*")
 
 
@@ -34,9 +34,15 @@ class Block:
 
 @dataclass(frozen=True)
 class Readme:
-    """One of them."""
+    """A page; `english` is the one that it translates, or itself."""
 
     name: str
+    english: Readme | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where its links begin."""
+        return (ROOT / self.name).parent
 
     @cached_property
     def text(self) -> str:
@@ -53,22 +59,43 @@ class Readme:
         return _HEADING.findall(self.prose)
 
     @property
+    def anchors(self) -> set[str]:
+        """What a link may name after `#`, as GitHub makes it of a heading."""
+        return {re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-") for _, words in self.headings}
+
+    @property
     def blocks(self) -> list[Block]:
+        return self._blocks(self.text)
+
+    def _blocks(self, text: str) -> list[Block]:
         return [
             Block(found["language"], re.sub(f"^{found['indent']}", "", found["code"], flags=re.MULTILINE))
-            for found in _BLOCK.finditer(self.text)
+            for found in _BLOCK.finditer(text)
         ]
 
     def written_in(self, language: str) -> list[str]:
         """The code of every block in this language."""
         return [block.code for block in self.blocks if block.language == language]
 
+    def _heading(self, english: str) -> tuple[str, str]:
+        at = [words for _, words in (self.english or self).headings].index(english)
+        return self.headings[at]
+
+    def _under(self, text: str, english: str) -> str:
+        level, words = self._heading(english)
+        rest = text.partition(f"\n{level} {words}\n")[2]
+        return re.split(rf"^#{{1,{len(level)}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+
     def section(self, english: str) -> str:
         """The prose under the heading that is called so in English, down to the next of its level."""
-        at = [words for _, words in ENGLISH.headings].index(english)
-        level, words = self.headings[at]
-        rest = self.prose.partition(f"\n{level} {words}\n")[2]
-        return re.split(rf"^#{{1,{len(level)}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+        return self._under(self.prose, english)
+
+    def code_under(self, english: str, language: str) -> str:
+        """All the code in this language under that heading; a comment in a block must not look like one."""
+        level, words = self._heading(english)
+        parts = re.split(rf"^(?={level} )", self.text, flags=re.MULTILINE)
+        (own,) = [part for part in parts if part.startswith(f"{level} {words}\n")]
+        return "\n".join(block.code for block in self._blocks(own) if block.language == language)
 
     def tables(self, english: str) -> list[list[list[str]]]:
         """The tables of a section: rows of cells, without the head."""
@@ -85,6 +112,14 @@ def names(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
 
 
-ENGLISH = Readme("README.md")
-CHINESE = Readme("README.zh-CN.md")
-BOTH = (ENGLISH, CHINESE)
+def _pair(stem: str) -> tuple[Readme, Readme]:
+    english = Readme(f"{stem}.md")
+    return english, Readme(f"{stem}.zh-CN.md", english)
+
+
+BOTH = ENGLISH, CHINESE = _pair("README")
+GOING_LIVE = _pair("docs/going-live")
+RECIPES = _pair("docs/recipes")
+QUESTIONS = _pair("docs/questions")
+PAIRS = (BOTH, GOING_LIVE, RECIPES, QUESTIONS)
+PAGES = tuple(page for pair in PAIRS for page in pair)
