@@ -97,7 +97,7 @@ def _check(path: Path, *, strictly: bool) -> None:
 
 
 def _problem(row: Mapping[str, Any]) -> Problem:
-    """A problem as `relay check` told it to programs: in the operator's language, and in English for the log."""
+    """A problem as `relay check` told it to programs; the English is for the log."""
     english = row["english"]
     message = Said(row["message"], english["message"], row["code"])
     hint = Said(row["hint"], english["hint"]) if row["hint"] is not None else None

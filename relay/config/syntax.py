@@ -20,7 +20,7 @@ LANGUAGE = re.compile(
     r"""^[ \t]*(?:\[[ \t]*bot[ \t]*\][^\[]*?^[ \t]*|bot\.)language[ \t]*=[ \t]*["'“”](zh|en)["'“”]""",
     re.MULTILINE,
 )
-KEY = re.compile(r"""\s*(?P<key>[^\s=＝:：#\["']+|"[^"]*"|'[^']*')\s*[=＝:：]""")
+KEY = re.compile(r"""\s*(?P<key>[^\s=＝:：#\[{"']+|"[^"]*"|'[^']*')\s*[=＝:：]""")
 HEADER = re.compile(r"\s*\[")
 QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'""")
 CURLY = re.compile("[“”„‟‘’‚‛＂＇「」『』]")
@@ -42,7 +42,7 @@ REASONS = (
     (r"Unescaped .*|Invalid hex value|Escaped character .*", texts.BACKSLASH),
     (r"Invalid date or datetime", texts.NO_DATE),
 )  # fmt: skip
-EXPECTED = (
+FIRST = (
     (r"Expected '=' after .*", texts.EQUALS),
     (r"Expected newline .*", texts.TRAILING),
     (r"Expected ('\]+') at the end .*", texts.BRACKET),
@@ -88,9 +88,11 @@ def not_toml(name: str, text: str, complaint: str) -> Problem:
     lines = text.split("\n")
     place = _end(lines) if found["line"] is None else Place(lines, int(found["line"]), int(found["column"]))
     reason, values = _reason(found["message"])
-    if reason is texts.KEY_TWICE:
+    if reason is texts.KEY_TWICE and HEADER.match(place.here):
+        reason, values = texts.TABLE_TWICE, {"table": place.here.partition("#")[0].strip(" []\t")}
+    if reason is texts.KEY_TWICE or (reason is texts.UNCLOSED and found["line"] is None):
         place = Place(lines, place.key_line(), 1)
-    values |= _names(reason, place)
+    values = _names(reason, place) | values
     what = texts.AT.filled(line=place.line, column=place.column, what=reason.filled(**values))
     message = what._replace(code=reason.code)
     return Problem(name, message, hint=_hint(reason, place), excerpt=_excerpt(place))
@@ -102,7 +104,7 @@ def _end(lines: Sequence[str]) -> Place:
 
 
 def _reason(said: str) -> tuple[Text, dict[str, object]]:
-    for pattern, text in (*EXPECTED, *REASONS):
+    for pattern, text in (*FIRST, *REASONS):
         found = re.fullmatch(pattern, said, re.DOTALL)
         if found is None:
             continue
@@ -110,6 +112,8 @@ def _reason(said: str) -> tuple[Text, dict[str, object]]:
             return text, {"bracket": found[1].strip("'")}
         if text is texts.CONTROL:
             return text, {"sign": f"U+{ord(ast.literal_eval(found['sign'])):04X}"}
+        if text is texts.KEY_TWICE and said.startswith("Duplicate"):
+            return text, {"key": ast.literal_eval(said.partition(" key ")[2])}
         if text is texts.TABLE_TWICE:
             return text, {"table": key_path(ast.literal_eval(found["table"]))}
         return text, {}
@@ -132,9 +136,8 @@ def _hint(reason: Text, place: Place) -> Said | Text | None:
     if CURLY.search(bare):
         return texts.CURLY_HINT
     if wide := WIDE.search(bare):
-        return texts.WIDE_HINT.filled(
-            narrow=NARROW[wide[0]] if wide[0] != "　" else texts.SPACE, wide=wide[0]
-        )
+        space = wide[0] == "　"
+        return texts.SPACE_HINT if space else texts.WIDE_HINT.filled(narrow=NARROW[wide[0]], wide=wide[0])
     if hidden := INVISIBLE.search(bare):
         return texts.INVISIBLE_HINT.filled(sign=f"U+{ord(hidden[0]):04X}")
     if re.match(r"\s*(//|;|--|/\*)", bare) or re.match(r"\s*(//|;)", place.rest):
@@ -148,8 +151,12 @@ def _hints_for(reason: Text, place: Place, bare: str) -> Iterator[Said | Text]:
         yield texts.FIRST_HINT.filled(line=first) if first else texts.ONCE_HINT
     elif reason is texts.EQUALS:
         yield texts.COLON_HINT if re.match(r"\s*:", place.rest) else texts.EQUALS_HINT
+    elif reason is texts.NO_VALUE and HEADER.match(place.here) and place.key_line() < place.line:
+        yield texts.ARRAY_HINT.filled(line=place.key_line())
     elif reason is texts.NO_VALUE:
         yield _value_hint(place.rest.strip())
+    elif reason is texts.NO_KEY and place.rest and not place.rest[0].isprintable():
+        yield texts.CONTROL_HINT
     elif reason in (texts.TRAILING, texts.NO_DATE):
         yield texts.ZERO_HINT if re.search(r"=\s*[+-]?0\d+\s*$", bare) else texts.QUOTES_HINT
     elif reason is texts.ARRAY:

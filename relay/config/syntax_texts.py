@@ -49,7 +49,9 @@ CURLY_HINT = Text(
 WIDE_HINT = Text(
     "请把全角的「{wide}」换成半角的「{narrow}」", "write {narrow} instead of the full-width {wide}"
 )
-SPACE = Text("空格", "a space")
+SPACE_HINT = Text(
+    "这一行有全角空格，请换成普通空格", "this line has a full-width space: write an ordinary one"
+)
 INVISIBLE_HINT = Text(
     "这一行有看不见的字符 {sign}，请删掉", "this line has the invisible character {sign}: remove it"
 )
