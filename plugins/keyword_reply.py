@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from functools import cached_property
 from hashlib import blake2b
 from typing import Annotated, Literal, Self
 
@@ -21,6 +22,7 @@ from relay import (
     Literals,
     Message,
     Pattern,
+    Patterns,
     Plugin,
     Reply,
     ReplyList,
@@ -99,7 +101,7 @@ class Rule(Filter):
             return Literals()
         return Literals(self.equals, self.contains, self.contains_all, self.prefix)
 
-    @property
+    @cached_property
     def matchers(self) -> tuple[str, ...]:
         """The keys that say what must match; none of them means that everything does."""
         keys = ("equals", "contains", "contains_all", "prefix", "regex")
@@ -119,12 +121,17 @@ class Rule(Filter):
             return f"chat_type is {message.chat_type}"
         return super().refusal(message)
 
-    def mismatch(self, message: Message, *, has_word: bool) -> str | None:
-        """Why its words and patterns do not match; `has_word` says whether one of its words did."""
-        if has_word or not self.matchers or any(p.search(message.text) is not None for p in self.regex):
+    def mismatch(self, message: Message, *, may_match: bool) -> str | None:
+        """Why it does not match, where none of its words does; a rule without words and patterns does."""
+        if not self.matchers or (may_match and self._finds(message.text)):
             return None
-        if not message.text:
-            return f"type {message.type} has no text for {', '.join(self.matchers)}"
+        return self._no_match if message.text else f"type {message.type} has no text to look into"
+
+    def _finds(self, text: str) -> bool:
+        return any(pattern.search(text) is not None for pattern in self.regex)
+
+    @cached_property
+    def _no_match(self) -> str:
         return f"no match of {', '.join(self.matchers)}"
 
     def values(self, message: Message, ctx: Context) -> dict[str, str]:
@@ -141,27 +148,27 @@ class Book:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = rules
         self._keywords = Keywords(rule.literals for rule in rules)
-        self._wordless = frozenset(n for n, rule in enumerate(rules) if rule.enabled and _wordless(rule))
+        self._patterns = Patterns(p for rule in rules if rule.enabled for p in rule.regex)
+        self._with_pattern = frozenset(n for n, rule in enumerate(rules) if rule.enabled and rule.regex)
+        self._always = frozenset(n for n, rule in enumerate(rules) if rule.enabled and not rule.matchers)
         self._anywhere = frozenset(n for n, rule in enumerate(rules) if not rule.chats)
         self._in_chat: defaultdict[str, set[int]] = defaultdict(set)
         for number, rule in enumerate(rules):
             for chat in rule.chats:
                 self._in_chat[chat].add(number)
 
-    def having_words(self, message: Message) -> set[int]:
-        """The numbers of the rules that have a word in the message."""
-        return self._keywords.matching(message.text) if message.text else set()
+    def chances(self, text: str) -> tuple[Set[int], Set[int]]:
+        """The numbers of the rules that a text matches by their words, and of those worth asking besides."""
+        if not text:
+            return set(), set(self._always)
+        patterns = self._with_pattern if self._patterns.may_match(text) else ()
+        return self._keywords.matching(text), self._always.union(patterns)
 
-    def candidates(self, message: Message, having_words: set[int]) -> Sequence[int]:
-        """The rules to ask, in order: all of a few; of many, those that this message has a chance with."""
+    def to_ask(self, message: Message, possible: Set[int]) -> Sequence[int]:
+        """All of a few rules, in order; of many, those that are possible and for this chat."""
         if len(self.rules) <= FEW:
             return range(len(self.rules))
-        possible = having_words | self._wordless
         return sorted(possible & self._anywhere | possible & self._in_chat.get(message.chat, set()))
-
-
-def _wordless(rule: Rule) -> bool:
-    return not rule.matchers or bool(rule.regex)
 
 
 class Settings(BaseModel):
@@ -187,14 +194,16 @@ plugin = Plugin("keyword_reply", settings=Settings)
 async def answer(message: Message, ctx: Context) -> list[Decision]:
     """Let the first rule that matches act; with `stop = false` the rules after it as well."""
     book: Book = ctx.settings.book
-    having_words = book.having_words(message)
-    candidates = book.candidates(message, having_words)
+    matching, worth_asking = book.chances(message.text)
     decided: list[Decision] = []
     asked = end = 0
-    for number in candidates:
+    for number in book.to_ask(message, matching | worth_asking):
         rule, asked, end = book.rules[number], asked + 1, number + 1
-        refusal = rule.refusal(message) or rule.mismatch(message, has_word=number in having_words)
-        refusal = refusal or await _cooling(rule, message, ctx)
+        refusal = rule.refusal(message)
+        if refusal is None and number not in matching:
+            refusal = rule.mismatch(message, may_match=number in worth_asking)
+        if refusal is None and rule.cooldown:
+            refusal = await _cooling(rule, message, ctx)
         if refusal is not None:
             ctx.note(rule.name, refusal)
             continue
@@ -204,7 +213,7 @@ async def answer(message: Message, ctx: Context) -> list[Decision]:
     else:
         end = len(book.rules)
     if end > asked:
-        ctx.note("", f"{end - asked} other rules: off, for other chats, or none of their words is in it")
+        ctx.note("", f"{end - asked} other rules: off, for other chats, or nothing of theirs is in it")
     return decided
 
 
@@ -224,8 +233,6 @@ async def _decide(rule: Rule, message: Message, ctx: Context) -> list[Decision]:
 
 async def _cooling(rule: Rule, message: Message, ctx: Context) -> str | None:
     """Why the rule has to wait, or None; then its cooldown begins."""
-    if not rule.cooldown:
-        return None
     key = f"cooldown {rule.name} {_whose(rule, message)}"
     refusal = f"cooldown of {rule.cooldown} per {rule.cooldown_per} is not over"
     if await ctx.state.get(key) is not None:

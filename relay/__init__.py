@@ -10,7 +10,7 @@ from relay.filters import Filter, MessageTypes, UniqueNames
 from relay.matching import Keywords, Literals, Words, normalise
 from relay.message import Message
 from relay.outgoing import Outgoing, announcement, card, file, link, picture, program, text, video, voice
-from relay.patterns import Pattern
+from relay.patterns import Pattern, Patterns
 from relay.plugin import Context, Plugin
 from relay.templates import PLACEHOLDERS, ReplyList, Template, placeholders
 
@@ -30,6 +30,7 @@ __all__ = [
     "MessageTypes",
     "Outgoing",
     "Pattern",
+    "Patterns",
     "Plugin",
     "Reply",
     "ReplyList",

@@ -28,7 +28,7 @@ class Filter(BaseModel):
             return f"sender {message.sender} is not in senders"
         if message.sender in self.not_senders:
             return f"sender {message.sender} is in not_senders"
-        return closed(message.time, self.hours, self.days)
+        return closed(message.time, self.hours, self.days) if self.hours or self.days else None
 
 
 def _type(name: str) -> str:

@@ -52,7 +52,8 @@ class Literals:
 
     def match(self, text: str) -> bool:
         """Whether a text matches, found out word by word: what `Keywords` does for many at once."""
-        whole, begun = normalise(text), _beginnings(text)
+        whole = normalise(text)
+        begun = _beginnings(text, whole)
         return (
             any(form == word.strip() for word in self.equals for form in begun)
             or any(form.startswith(word.strip()) for word in self.prefix for form in begun)
@@ -91,11 +92,12 @@ class Keywords:
     def matching(self, text: str) -> set[int]:
         """The numbers (in the order given, from 0) of the rules that match a text as received."""
         found: set[int] = set()
-        for form in _beginnings(text):
+        whole = normalise(text)
+        for form in _beginnings(text, whole):
             found |= self._equals.get(form, _NONE)
             for length in self._lengths:
                 found |= self._prefix.get(form[:length], _NONE)
-        here = self._here(normalise(text))
+        here = self._here(whole)
         for word in here:
             found |= self._contains.get(word, _NONE)
             if word in self._whole:
@@ -112,6 +114,8 @@ class Keywords:
 _NONE: frozenset[int] = frozenset()
 
 
-def _beginnings(text: str) -> set[str]:
+def _beginnings(text: str, whole: str) -> set[str]:
     """What equals and prefix are compared with: the text, and the text without its leading mentions."""
-    return {normalise(text).strip(), normalise(without_mention(text)).strip()}
+    if not text.lstrip().startswith(("@", "＠")):
+        return {whole.strip()}
+    return {whole.strip(), normalise(without_mention(text)).strip()}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import re2
 from pydantic import GetCoreSchemaHandler
@@ -11,6 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from relay.config.problems import UnfitError, kind
 
+MOST_MEMORY = 64 << 20  # bytes for all patterns as one; each alone has RE2's own 8 MB
 SYNTAX = "RE2 has no lookaround and no backreferences"
 
 
@@ -49,6 +51,35 @@ class Pattern:
         if not value:
             raise UnfitError("must not be empty", "it would match every text")
         return cls(value)
+
+
+class Patterns:
+    """Many patterns as one, to find out in one look that none of them matches."""
+
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        texts = [pattern.text for pattern in patterns]
+        self._none = not texts
+        # An unclosed \Q would quote the patterns behind it.
+        alone = self._none or any(r"\Q" in text for text in texts)
+        self._one = None if alone else _compiled("|".join(f"(?:{text})" for text in texts))
+
+    def may_match(self, text: str) -> bool:
+        """False where no pattern matches; where one may, each is to be asked."""
+        if self._one is None:
+            return not self._none
+        return self._one.search(text.encode("utf-8", "replace")) is not None
+
+
+def _compiled(whole: str) -> Any:  # noqa: ANN401, RUF100 - google-re2 has no types
+    """All in one; None where they are too many for that."""
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    options.max_mem = MOST_MEMORY
+    try:
+        return re2.compile(whole, options)
+    except re2.error:
+        return None
 
 
 def _misfit(pattern: str, error: Exception) -> UnfitError:

@@ -18,6 +18,7 @@ PUBLIC = [
     "MessageTypes",
     "Outgoing",
     "Pattern",
+    "Patterns",
     "Plugin",
     "Reply",
     "ReplyList",

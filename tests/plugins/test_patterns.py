@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.config.problems import UnfitError
-from relay.patterns import Pattern
+from relay.patterns import Pattern, Patterns
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,18 @@ def test_a_pattern_that_hangs_others_is_quick() -> None:
 
 def test_half_a_character_is_no_obstacle() -> None:
     assert Pattern("price").search("\ud800price") == {}
+
+
+PIECES = st.sampled_from(["a", "(?i)b", "(?P<n>c)", "^d", "e$", "f|g", "\\Qh", "\\Qa\\E", "价", ".x"])
+
+
+@given(st.lists(PIECES.map(Pattern), max_size=5), st.text("abBcdefgh价xX\n", max_size=6))
+def test_many_patterns_as_one_overlook_none(patterns: list[Pattern], text: str) -> None:
+    found = [pattern for pattern in patterns if pattern.search(text) is not None]
+    assert Patterns(patterns).may_match(text) or not found
+
+
+def test_many_patterns_as_one_tell_that_none_matches() -> None:
+    patterns = [Pattern("(?i)a"), Pattern("(?P<n>b)"), Pattern("(?P<n>c)")]
+    assert [Patterns(patterns).may_match(text) for text in ("A", "B", "c")] == [True, False, True]
+    assert not Patterns([]).may_match("a")

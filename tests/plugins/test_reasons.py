@@ -1,0 +1,99 @@
+"""What the trace says about rules and routes: for each of a few, and of many for those with a chance."""
+
+from __future__ import annotations
+
+import pytest
+from bots import EAST, WEST, Row, entry, make_bot, receive, rule
+from plugins.lists import routes, rules
+
+Line = tuple[str, str, str]
+
+
+async def trace(toml: str, plugin: str, text: str = "hi", **said: object) -> list[Line]:
+    """Rule, decision and reason of every line that a plugin left for a message."""
+    async with make_bot(toml, configured=True) as bot:
+        await receive(bot, entry("1", text, **said))
+        await bot.router.drain()
+        wanted = "SELECT rule, decision, reason FROM traces WHERE plugin = ? ORDER BY ordinal"
+        rows = await bot.store._db.read(lambda db: db.execute(wanted, (plugin,)).fetchall())
+        return [(str(name), str(decision), str(reason)) for name, decision, reason in rows]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said", "reason"),
+    [
+        ({"enabled": False}, {}, "enabled = false"),
+        ({"chats": [WEST]}, {}, f"chat {EAST} is not in chats"),
+        ({"not_chats": [EAST]}, {}, f"chat {EAST} is in not_chats"),
+        ({"accounts": ["1688850000000009"]}, {}, "account 1688850000000001 is not in accounts"),
+        ({"chat_type": "private"}, {}, "chat_type is room"),
+        ({"senders": ["7881300000000009"]}, {}, "sender 7881300000000001 is not in senders"),
+        ({"hours": "09:00-10:00"}, {}, "06:13 is not in hours 09:00-10:00"),
+        ({"days": ["mon"]}, {}, "wed is not in days"),
+        ({"contains": ["y"], "regex": ["z"]}, {}, "no match of contains, regex"),
+        ({"contains": ["y"]}, {"msg_type": "picture"}, "type picture has no text to look into"),
+    ],
+)
+@rule
+async def test_every_rule_says_which_condition_failed(keys: Row, said: Row, reason: str) -> None:
+    lines = await trace(rules({"reply": "x", **keys}), "keyword_reply", **said)
+    assert lines == [("rule 0", "no", reason)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said", "reason"),
+    [
+        ({"enabled": False}, {}, "enabled = false"),
+        ({"from": [WEST], "to": [EAST], "between": []}, {}, f"chat {EAST} is not in from"),
+        ({"types": ["link"]}, {}, "type text is not in types"),
+        ({}, {"msg_type": "system"}, "type system is in not_types"),
+        ({"senders": ["7881300000000009"]}, {}, "sender 7881300000000001 is not in senders"),
+        ({"contains": ["y"]}, {}, "no word of contains is in it"),
+        ({"not_contains": ["H"]}, {}, "h of not_contains is in it"),
+    ],
+)
+@rule
+async def test_every_route_says_which_condition_failed(keys: Row, said: Row, reason: str) -> None:
+    lines = await trace(routes({"between": [EAST, WEST], **keys}), "group_mirror", **said)
+    assert lines == [("route 0", "no", reason)]
+
+
+def many(*last: Row) -> str:
+    """Sixty rules that look for words nobody says, and then these."""
+    return rules(*({"contains": [f"word {number}"], "reply": "x"} for number in range(60)), *last)
+
+
+@rule
+async def test_of_many_rules_those_without_a_chance_share_a_line() -> None:
+    off = {"contains": ["hi"], "reply": "x", "days": ["mon"]}
+    assert await trace(many(off, {"regex": ["y"], "reply": "x"}), "keyword_reply") == [
+        ("rule 60", "no", "wed is not in days"),
+        ("", "no", "61 other rules: off, for other chats, or nothing of theirs is in it"),
+    ]
+
+
+@rule
+async def test_rules_behind_the_one_that_stops_are_not_counted() -> None:
+    lines = await trace(many({"reply": "x"}, {"contains": ["hi"], "reply": "y"}), "keyword_reply")
+    told = [reason for name, decision, reason in lines if decision == "no"]
+    assert told == ["60 other rules: off, for other chats, or nothing of theirs is in it"]
+    assert [name for name, decision, _ in lines if decision == "reply"] == ["rule 60"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "answered"),
+    [
+        ({"regex": [r"no\.\d+"]}, "no.7", True),
+        ({"regex": [r"no\.\d+"]}, "no", False),
+        ({}, "anything", True),
+        ({}, "", True),
+        ({"equals": ["hi"], "chats": [EAST]}, "hi", True),
+        ({"equals": ["hi"], "chats": [WEST]}, "hi", False),
+        ({"equals": ["hi"], "enabled": False}, "hi", False),
+    ],
+)
+@rule
+async def test_a_rule_among_many_matches_as_it_does_among_few(keys: Row, text: str, answered: bool) -> None:
+    for toml in (many({"reply": "x", **keys}), rules({"reply": "x", **keys})):
+        lines = await trace(toml, "keyword_reply", text)
+        assert bool([line for line in lines if line[1] == "reply"]) is answered
