@@ -11,7 +11,6 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, PrivateAttr, model_validator
 
 from relay import (
-    PLACEHOLDERS,
     ChatList,
     Context,
     Decision,
@@ -27,6 +26,7 @@ from relay import (
     Reply,
     ReplyList,
     Stop,
+    Template,
     UnfitError,
     UniqueNames,
     Words,
@@ -81,7 +81,7 @@ class Rule(Filter):
 
     def _ambiguous(self) -> Iterator[UnfitError]:
         for index, pattern in enumerate(self.regex):
-            for name in set(pattern.names) & set(PLACEHOLDERS):
+            for name in set(pattern.names).intersection(Template.KNOWN):
                 said = f"`{name}` is a placeholder already"
                 yield UnfitError(said, "call the group something else", at=("regex", index))
 

@@ -12,12 +12,11 @@ from relay.message import Message
 from relay.outgoing import Outgoing, announcement, card, file, link, picture, program, text, video, voice
 from relay.patterns import Pattern, Patterns
 from relay.plugin import Context, Plugin
-from relay.templates import PLACEHOLDERS, ReplyList, Template, placeholders
+from relay.templates import ReplyList, Template, placeholders
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "PLACEHOLDERS",
     "ChatList",
     "Context",
     "Decision",

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Self, get_type_hints
+from typing import Annotated, Any, ClassVar, Self, get_type_hints
 
 from pydantic import GetCoreSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema, core_schema
@@ -34,6 +34,8 @@ _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 class Template(str):
     """A text with placeholders in braces; `{{` and `}}` are braces. Raises `UnfitError` for a stray one."""
 
+    KNOWN: ClassVar = PLACEHOLDERS
+
     pieces: tuple[tuple[str, bool], ...]  #: the words, and the placeholders' names (True)
 
     def __new__(cls, written: str = "") -> Self:
@@ -52,7 +54,7 @@ class Template(str):
 
     def unknown(self, groups: Iterable[str] = (), at: Location = ()) -> Iterator[UnfitError]:
         """The placeholders that are neither known to every template nor among the groups."""
-        known = (*PLACEHOLDERS, *groups)
+        known = (*self.KNOWN, *groups)
         unknown = dict.fromkeys(name for name in self.names if name not in known)
         if unknown:
             told = " or ".join(f"{{{name}}}" for name in unknown)

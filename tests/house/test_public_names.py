@@ -5,7 +5,6 @@ from __future__ import annotations
 import relay
 
 PUBLIC = [
-    "PLACEHOLDERS",
     "ChatList",
     "Context",
     "Decision",
