@@ -98,8 +98,11 @@ class AsgiTransport:
     async def request(
         self, method: str, path: str, *, body: bytes = b"", query: Mapping[str, str] | None = None
     ) -> Answer | NoAnswer:
-        """One request, answered at once."""
-        return read_answer(*await asgi_call(self._app, method, path, body=body, query=query))
+        """One request, answered at once, or hung up on."""
+        try:
+            return read_answer(*await asgi_call(self._app, method, path, body=body, query=query))
+        except ConnectionError as exc:
+            return NoAnswer(True, type(exc).__name__)
 
     async def close(self) -> None:
         """There is nothing to let go of."""
