@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from dotenv import dotenv_values
@@ -65,6 +66,16 @@ def test_the_shipped_plugins_take_their_part_of_the_example(
     config = read(tmp_path, in_full())
     model = settings_model(ROOT / "plugins" / f"{name}.py", monkeypatch)
     validate_settings(model, config.plugins.settings[name], f"plugins.{name}", config.chats)
+
+
+@pytest.mark.parametrize(("name", "listing"), [("group_mirror", "routes"), ("keyword_reply", "rules")])
+def test_the_example_names_every_key_of_routes_and_rules(
+    monkeypatch: pytest.MonkeyPatch, name: str, listing: str
+) -> None:
+    first = tomllib.loads(in_full())["plugins"][name][listing][0]
+    model = settings_model(ROOT / "plugins" / f"{name}.py", monkeypatch)
+    entry = get_args(model.model_fields[listing].annotation)[0]
+    assert set(first) == {field.alias or key for key, field in entry.model_fields.items()}
 
 
 def settings_model(path: Path, monkeypatch: pytest.MonkeyPatch) -> type[BaseModel]:
