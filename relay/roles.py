@@ -96,8 +96,7 @@ def build_router(config: Config, store: Store, clock: Clock, plugins: Sequence[L
     from relay.router import Router, RouterSettings
     from relay.state import StateBook
 
-    given = {wxids[0]: name for name, wxids in config.chats.names.items() if len(wxids) == 1}
-    memory = Memory(StateBook(store, clock), Names(store, clock, given))
+    memory = Memory(StateBook(store, clock), Names(store, clock, _given_names(config)))
     pipeline = Pipeline(plugins, clock, config.bot.zone, config.chats.resolve, memory)
     settings = RouterSettings(
         remember=int(config.storage.remember),
@@ -132,6 +131,12 @@ def build_sender(config: Config, store: Store, clock: Clock, transport: Transpor
         ),
         forward_batch=delivery.forward_batch,
         send_batch=delivery.send_batch,
+        given_names=_given_names(config),
     )
     lanes = Lanes(Pace(delivery.per_minute, int(delivery.min_interval), delivery.jitter))
     return Sender(store, Client(transport, credentials, clock), lanes, clock, settings)
+
+
+def _given_names(config: Config) -> dict[str, str]:
+    """What bot.toml calls single chats."""
+    return {wxids[0]: name for name, wxids in config.chats.names.items() if len(wxids) == 1}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby, takewhile
 
 import structlog
@@ -15,6 +15,8 @@ from relay.client import Client
 from relay.clock import Clock
 from relay.directory import Directory
 from relay.lanes import WINDOW, Lanes
+from relay.names import Names
+from relay.notices import Notices
 from relay.store.protocol import Store
 from relay.store.states import AttemptOutcome, DeliveryKind
 from relay.store.values import Delivery, Intent, Pause, Signal, Tracked, Verdict
@@ -37,6 +39,7 @@ class SenderSettings:
     policy: Policy
     forward_batch: int
     send_batch: int
+    given_names: Mapping[str, str] = field(default_factory=dict)  #: of [chats], by wxid
 
 
 class Sender:
@@ -50,6 +53,7 @@ class Sender:
         self._lanes = lanes
         self._clock = clock
         self._settings = settings
+        self._notices = Notices(Names(store, clock, settings.given_names))
         self._directory = Directory(client, store, clock)
         self._watch = Watch(store, clock)
         self._requests = Tasks()
@@ -86,7 +90,7 @@ class Sender:
         if self._directory.due() and not self._errands:
             self._errands.start(self._directory.refresh())
         await self._settle_signals()
-        await self._store.settle_due()
+        await self._notices.settled(await self._store.settle_due())
         return await self._start_due()
 
     async def _begin(self) -> None:
@@ -180,9 +184,12 @@ class Sender:
         now = self._clock.now()
         # The lane first: what goes back to queued must find it closed already.
         pauses = self._mind_lane(intents[0].delivery.account, answer, now)
-        await self._store.record_results(results(intents, answer, self._settings.policy, now))
+        ended = results(intents, answer, self._settings.policy, now)
+        await self._store.record_results(ended)
         for pause in pauses:
             await self._store.set_pause(pause)
+        await self._notices.ended(intents, ended)
+        await self._notices.paused(pauses, now)
         self._watch.nudge()
 
     async def _exchange(self, intents: list[Intent]) -> Answer | NoAnswer:

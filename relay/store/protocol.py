@@ -17,6 +17,7 @@ from relay.store.values import (
     Pause,
     Result,
     Routing,
+    Settled,
     Signal,
     StoredMessage,
     Tracked,
@@ -87,8 +88,8 @@ class Store(Protocol):
     async def record_results(self, results: Sequence[Result]) -> None:
         """Write how attempts ended, unless something else moved the delivery meanwhile."""
 
-    async def settle_due(self) -> int:
-        """Take the steps that time alone decides: delivered, held, failed, expired."""
+    async def settle_due(self) -> list[Settled]:
+        """Take the steps that time alone decides; those to held, failed and expired come back."""
 
     async def recent_starts(self, since: int) -> list[tuple[str, int]]:
         """Account and time of every attempt since then."""

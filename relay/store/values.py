@@ -141,6 +141,17 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """A delivery that time alone, or a refusal, brought to an end other than delivered."""
+
+    delivery: int
+    account: str
+    target: str
+    state: DeliveryState
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """Something received that may settle a delivery: an own message or a failure event."""
 

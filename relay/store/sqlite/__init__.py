@@ -17,6 +17,7 @@ from relay.store.values import (
     Pause,
     Result,
     Routing,
+    Settled,
     Signal,
     StoredMessage,
     Tracked,
@@ -118,10 +119,10 @@ class SqliteStore:
         now = self._clock.now()
         await self._db.write(lambda db: sending.record_results(db, results, now))
 
-    async def settle_due(self) -> int:
+    async def settle_due(self) -> list[Settled]:
         now = self._clock.now()
         if not await self._db.read(lambda db: sending.anything_due(db, now)):
-            return 0
+            return []
         return await self._db.write(lambda db: sending.settle_due(db, now))
 
     async def recent_starts(self, since: int) -> list[tuple[str, int]]:

@@ -10,13 +10,15 @@ import apsw
 from relay.errors import StorageError
 from relay.store.sqlite import ask
 from relay.store.states import AttemptOutcome, DeliveryKind, DeliveryState, Evidence
-from relay.store.values import Delivery, Intent, Pause, Result
+from relay.store.values import Delivery, Intent, Pause, Result, Settled
 
 _COLUMNS = "id, message, kind, account, target, state, attempts, spent, solo, position, expires_at, retry_at"
 _OPEN = "state IN ('queued', 'sending', 'unknown')"
 _LOST = """EXISTS (
   SELECT 1 FROM deliveries d
   WHERE d.id = deliveries.after AND d.state IN ('failed', 'expired', 'discarded'))"""
+
+_SETTLED = " RETURNING id, account, target, state, error"
 
 HEARING_PATIENCE = 15_000  # ms in which the account that is to forward a message must have heard it too
 
@@ -189,15 +191,18 @@ def anything_due(connection: apsw.Connection, now: int) -> bool:
     )
 
 
-def settle_due(connection: apsw.Connection, now: int) -> int:
-    """Take the steps that time alone decides: delivered, held, failed, expired. Returns how many."""
-    steps = (
+def settle_due(connection: apsw.Connection, now: int) -> list[Settled]:
+    """Take the steps that time alone decides; those to held, failed and expired come back."""
+    connection.execute(
         """
         UPDATE deliveries INDEXED BY deliveries_settle
         SET state = 'delivered', evidence = CASE evidence WHEN 'answer' THEN 'silence' ELSE evidence END,
             error = NULL, settle_at = NULL, updated_at = :now
         WHERE state = 'accepted' AND settle_at <= :now
         """,
+        _times(now),
+    )
+    steps = (
         """
         UPDATE deliveries INDEXED BY deliveries_settle
         SET state = CASE doubtful WHEN 1 THEN 'failed' ELSE 'held' END,
@@ -220,10 +225,8 @@ def settle_due(connection: apsw.Connection, now: int) -> int:
         WHERE kind = 'forward' AND entry IS NULL AND state = 'queued' AND created_at <= :unheard
         """,
     )
-    before = connection.total_changes()
-    for step in steps:
-        connection.execute(step, _times(now))
-    return connection.total_changes() - before
+    ended = (row for step in steps for row in ask.every(connection, step + _SETTLED, _times(now)))
+    return [Settled(row[0], row[1], row[2], DeliveryState(row[3]), row[4]) for row in ended]
 
 
 def _times(now: int) -> dict[str, int]:
