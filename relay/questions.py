@@ -59,6 +59,10 @@ NO_MESSAGE = Text("「{value}」不是消息 id", "`{value}` is not a message's 
 MESSAGE_IDS = Text(
     "写 m12 这样的 id；relay messages 会列出来", "write an id such as m12; `relay messages` lists them"
 )
+NOT_A_DELIVERY = Text("「{value}」不是投递 id", "`{value}` is not a delivery's id")
+DELIVERY_IDS = Text(
+    "写 d12 这样的 id；relay deliveries 会列出来", "write an id such as d12; `relay deliveries` lists them"
+)
 NO_PARAMETER = Text("没有「{value}」这个参数", "`{value}` is not a parameter")
 PARAMETERS = Text("可用：{known}", "there are: {known}")
 LONGEST_QUOTED = 60
@@ -128,6 +132,14 @@ def message_asked(word: str | None) -> int | None:
     found = re.fullmatch("m?([0-9]{1,19})", word.strip(), re.IGNORECASE)
     if found is None or int(found[1]) > LARGEST_ID:
         raise _refusal(NO_MESSAGE, MESSAGE_IDS, word)
+    return int(found[1])
+
+
+def delivery_asked(word: str) -> int:
+    """The number behind a delivery's id, `d12` or `12`."""
+    found = re.fullmatch("d?([0-9]{1,19})", word.strip(), re.IGNORECASE)
+    if found is None or int(found[1]) > LARGEST_ID:
+        raise _refusal(NOT_A_DELIVERY, DELIVERY_IDS, word)
     return int(found[1])
 
 

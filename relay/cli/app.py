@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Annotated
 
@@ -10,12 +10,19 @@ import typer
 
 import relay
 
-COMMANDS = ("demo", "check", "run", "status", "messages", "deliveries", "sim")
+COMMANDS = (
+    *("demo", "init", "check", "run", "status", "messages", "deliveries", "retry", "discard", "plugins"),
+    "sim",
+)
 """In the order in which somebody new needs them; each is a module here."""
+
+COMPLETED = ("_TYPER_COMPLETE_ARGS", "COMP_WORDS")
+"""Where shells put the line that is being typed."""
 
 HELP = """relay mirrors messages between WeCom chats and answers them by rules.
 
 `relay demo` shows all of it on this machine; `relay COMMAND --help` explains one command, with examples.
+`relay --install-completion` lets the Tab key complete commands, states, chats and ids in bash, zsh and fish.
 """
 EPILOG = (
     "Exit code: 0 done, 1 it failed, 2 usage or configuration. --json prints for programs, errors included."
@@ -44,6 +51,11 @@ def commands_for(arguments: Sequence[str]) -> Sequence[str]:
     return arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
 
 
+def typed(environ: Mapping[str, str]) -> list[str]:
+    """The words on the line so far, where a shell asks what the Tab key is to offer."""
+    return next((environ[name].split()[1:] for name in COMPLETED if name in environ), [])
+
+
 def build(commands: Iterable[str] = COMMANDS) -> typer.Typer:
     """The program with these commands."""
     app = typer.Typer(
@@ -51,7 +63,6 @@ def build(commands: Iterable[str] = COMMANDS) -> typer.Typer:
         epilog=EPILOG,
         callback=_begin,
         invoke_without_command=True,
-        add_completion=False,
         rich_markup_mode="markdown",
         pretty_exceptions_enable=False,  # they show local variables, and with them secrets
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text as Styled
 
-from relay.cli import texts
+from relay.cli import completion, texts
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, Limit, configured, reporting
 from relay.cli.screen import clean, print_json, screen
 from relay.cli.tables import Column, View, coloured, print_table
@@ -32,11 +32,21 @@ def deliveries(
     config: ConfigPath = DEFAULT_CONFIG,
     state: Annotated[
         list[str] | None,
-        typer.Option("--state", metavar="STATE", help=f"{', '.join(DELIVERY_STATES)}; several with commas."),
+        typer.Option(
+            "--state",
+            metavar="STATE",
+            help=f"{', '.join(DELIVERY_STATES)}; several with commas.",
+            autocompletion=completion.states,
+        ),
     ] = None,
     chat: Annotated[
         list[str] | None,
-        typer.Option("--chat", metavar="CHAT", help="The target: a name in [chats] or an id."),
+        typer.Option(
+            "--chat",
+            metavar="CHAT",
+            help="The target: a name in [chats] or an id.",
+            autocompletion=completion.chats,
+        ),
     ] = None,
     message: Annotated[
         str | None, typer.Option("--message", metavar="ID", help="Only deliveries of this message.")

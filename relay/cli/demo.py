@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import shutil
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from relay.cli import texts
+from relay.cli.called import program
 from relay.cli.children import Child
 from relay.cli.demo_setup import Ports, Setup, demo_folder
 from relay.cli.ports import HOST
@@ -204,12 +203,3 @@ class Show:
         facts.add_row(Styled(self._said(texts.PASSWORD), "dim"), Styled(setup.password))
         facts.add_row(Styled(self._said(texts.FOLDER), "dim"), Styled(str(folder)).append(fate, "dim"))
         return facts
-
-
-def program() -> str:
-    """How this program was called, so that it can be called again."""
-    called = sys.argv[0]
-    if Path(called).name != "relay":
-        return f"{shlex.quote(sys.executable)} -m relay"
-    on_path = shutil.which("relay")
-    return "relay" if on_path and Path(on_path).samefile(called) else shlex.quote(called)

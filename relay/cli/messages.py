@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text as Styled
 
-from relay.cli import texts
+from relay.cli import completion, texts
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, Limit, configured, reporting
 from relay.cli.screen import clean, print_json, screen
 from relay.cli.tables import Column, View, coloured, print_table
@@ -31,7 +31,12 @@ def messages(
     config: ConfigPath = DEFAULT_CONFIG,
     chat: Annotated[
         list[str] | None,
-        typer.Option("--chat", metavar="CHAT", help="A name in [chats] or an id; may be given again."),
+        typer.Option(
+            "--chat",
+            metavar="CHAT",
+            help="A name in [chats] or an id; may be given again.",
+            autocompletion=completion.chats,
+        ),
     ] = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="WHEN", help="30m, 2h, 7d, or a date and time.")

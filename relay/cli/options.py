@@ -14,8 +14,10 @@ from relay.cli import texts
 from relay.clock import SystemClock
 from relay.config import Config, load
 from relay.errors import RefusalError
+from relay.operator import Operator
 from relay.report import Report
 from relay.roles import Loading, load_plugins, open_store
+from relay.store.protocol import Store
 
 ConfigPath = Annotated[
     Path, typer.Option("--config", "-c", metavar="PATH", help="The bot's configuration.", show_default=True)
@@ -38,14 +40,29 @@ def configured(path: Path) -> Iterator[Config]:
 
 
 @contextlib.asynccontextmanager
-async def reporting(config: Config, *, read_only: bool = True) -> AsyncIterator[Report]:
-    """Reports from the bot's database; `RefusalError` where there is none, and none is made."""
+async def reporting(config: Config) -> AsyncIterator[Report]:
+    """Reports from the bot's database, which stays as it is; `RefusalError` where there is none."""
+    with _store(config) as store:
+        yield Report(config, store, SystemClock())
+
+
+@contextlib.asynccontextmanager
+async def operating(config: Config) -> AsyncIterator[Operator]:
+    """Somebody to change deliveries with; a database of another version is refused, not migrated."""
+    with _store(config):
+        pass
+    with _store(config, read_only=False) as store:
+        yield Operator(config, store)
+
+
+@contextlib.contextmanager
+def _store(config: Config, *, read_only: bool = True) -> Iterator[Store]:
     if not config.database.is_file():
         values = {"path": config.database}
         raise RefusalError(texts.NO_DATABASE, texts.NO_DATABASE_HINT, values, exit_code=1)
     store = open_store(config, SystemClock(), read_only=read_only)
     try:
-        yield Report(config, store, SystemClock())
+        yield store
     finally:
         store.close()
 

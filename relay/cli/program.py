@@ -32,7 +32,9 @@ def _execute(arguments: Sequence[str]) -> int:
     serving = shortcut.read(arguments)
     if serving is not None:
         return serving.serve()
-    from relay.cli.app import build, commands_for
+    from relay.cli.app import build, commands_for, typed
 
-    code = build(commands_for(arguments))(args=list(arguments), prog_name="relay", standalone_mode=False)
+    code = build(commands_for(typed(os.environ) or arguments))(
+        args=list(arguments), prog_name="relay", standalone_mode=False
+    )
     return code if isinstance(code, int) else 0

@@ -21,6 +21,24 @@ BAD_KEY = Text(
 )
 BAD_RECORDING = Text("录制文件不能用：{problem}", "the recording cannot be used: {problem}")
 
+# --- init ----------------------------------------------------------------------------------------
+
+BOT_THERE = Text("{folder} 里已有 bot.toml", "there is a bot.toml in {folder} already")
+BOT_THERE_HINT = Text(
+    "换一个文件夹；要重新开始，先移走那个 bot.toml",
+    "choose another folder; to begin anew, move that bot.toml away first",
+)
+COPIED_PLUGIN = Text(
+    "这是 relay 自带插件的副本，可以随意修改；删掉这个文件就回到自带的版本。",
+    "A copy of the plugin that comes with relay, for you to change. Without this file, that one runs.",
+)
+WRITTEN = Text("{folder} 里已准备好一个新机器人", "a new bot is in {folder}")
+STEP_FILL = Text(
+    "复制 .env.example 并填写平台的密钥：", "Copy .env.example and fill in the platform's secrets:"
+)
+STEP_CHECK = Text("检查配置：", "Ask relay what it thinks of it:")
+STEP_RUN = Text("启动：", "Let it serve:")
+
 # --- tables --------------------------------------------------------------------------------------
 
 ID = Text("编号", "id")
@@ -84,6 +102,27 @@ NO_DELIVERIES = Text("没有投递。", "No deliveries.")
 NO_DELIVERIES_HINT = Text(
     "有路由或规则命中消息后才会有投递；relay messages 列出收到的消息。",
     "There is one for each target of a route or rule that matched; `relay messages` lists what came in.",
+)
+
+# --- retry and discard ---------------------------------------------------------------------------
+
+IDS_OR_STATE = Text("要么写投递 id，要么写 --state", "give either ids of deliveries or --state")
+IDS_OR_STATE_HINT = Text(
+    "例如 relay {command} d12，或 relay {command} --state failed --chat 名字",
+    "such as `relay {command} d12`, or `relay {command} --state failed --chat NAME`",
+)
+RETRY_QUESTION = Text("重发这 {count} 个投递？", "Send {count} deliveries again?")
+DISCARD_QUESTION = Text("丢弃这 {count} 个投递？无法恢复", "Drop {count} deliveries for good?")
+RETRIED = Text("{count} 个投递重新排队。", "{count} deliveries are queued again.")
+DISCARDED = Text("{count} 个投递已丢弃。", "{count} deliveries were dropped.")
+NOBODY_TO_ASK = Text(
+    "共 {count} 个投递，这里无法询问", "it is about {count} deliveries, and there is nobody to ask"
+)
+NOBODY_TO_ASK_HINT = Text("加上 --yes 直接执行", "--yes does it without asking")
+NOT_WISHED = Text("什么也没做", "nothing was done")
+NONE_SELECTED = Text("没有符合条件的投递。", "No delivery is like that.")
+SOME_REFUSED = Text(
+    "{count} 个投递中有 {refused} 个没有办成", "{refused} of {count} deliveries stayed as they are"
 )
 
 # --- status --------------------------------------------------------------------------------------

@@ -9,7 +9,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from relay.errors import RefusalError
-from relay.questions import unknown_words
+from relay.language import Language
+from relay.operator import DISCARD, RETRY, Operator, Wish
+from relay.questions import delivery_asked, unknown_words
 from relay.report import Report
 from relay.store.protocol import Row
 
@@ -17,9 +19,13 @@ from relay.store.protocol import Row
 class Api:
     """Reads what an address asks for and hands it to the report."""
 
-    def __init__(self, report: Report, plugins: Sequence[Row]) -> None:
+    def __init__(
+        self, report: Report, operator: Operator, plugins: Sequence[Row], language: Language
+    ) -> None:
         self._report = report
+        self._operator = operator
         self._plugins = plugins
+        self._language = language
 
     def routes(self) -> list[BaseRoute]:
         """The paths under /api/."""
@@ -27,6 +33,8 @@ class Api:
             Route("/api/status", self._status),
             Route("/api/messages", self._messages),
             Route("/api/deliveries", self._deliveries),
+            Route("/api/deliveries/{id}/retry", self._retry, methods=["POST"]),
+            Route("/api/deliveries/{id}/discard", self._discard, methods=["POST"]),
         ]
 
     async def _status(self, request: Request) -> JSONResponse:
@@ -49,6 +57,23 @@ class Api:
             limit=asked.last("limit"),
         )
         return JSONResponse(rows)
+
+    async def _retry(self, request: Request) -> JSONResponse:
+        return await self._operate(request, RETRY)
+
+    async def _discard(self, request: Request) -> JSONResponse:
+        return await self._operate(request, DISCARD)
+
+    async def _operate(self, request: Request, wish: Wish) -> JSONResponse:
+        """200 where it was done, 404 where there is no such delivery, 409 where its state forbids it."""
+        _Asked(request, ())
+        try:
+            number = delivery_asked(request.path_params["id"])
+        except RefusalError as exc:
+            return JSONResponse(exc.told(self._language), 404)
+        (outcome,) = await self._operator.operate(wish, [number])
+        status = 200 if outcome.refusal is None else 409 if outcome.before else 404
+        return JSONResponse(outcome.row(self._language), status)
 
 
 class _Asked:

@@ -20,7 +20,8 @@ from relay.console import texts
 from relay.console.api import Api
 from relay.console.guard import Guard, Refusal
 from relay.errors import RefusalError, StorageError
-from relay.language import Language
+from relay.language import Language, Text
+from relay.operator import Operator
 from relay.report import Loading, Report, plugin_rows
 from relay.store.protocol import Store
 
@@ -28,7 +29,7 @@ log = structlog.get_logger("relay.console")
 
 HERE = Path(__file__).parent
 NOT_FOUND = Refusal(404, texts.NOT_FOUND, texts.NOT_FOUND_HINT)
-NOT_ALLOWED = Refusal(405, texts.NOT_ALLOWED, texts.NOT_ALLOWED_HINT, {"Allow": "GET, HEAD"})
+NOT_ALLOWED = Refusal(405, texts.NOT_ALLOWED)
 STORAGE = Refusal(503, texts.STORAGE, texts.STORAGE_HINT)
 CRASHED = Refusal(500, texts.CRASHED, texts.STORAGE_HINT)
 
@@ -36,7 +37,8 @@ CRASHED = Refusal(500, texts.CRASHED, texts.STORAGE_HINT)
 def create_console(config: Config, store: Store, loading: Loading, clock: Clock | None = None) -> Starlette:
     """The private door as an ASGI app; `loading` is what became of the plugins."""
     language = config.bot.language
-    api = Api(Report(config, store, clock or SystemClock()), plugin_rows(config, loading))
+    report = Report(config, store, clock or SystemClock())
+    api = Api(report, Operator(config, store), plugin_rows(config, loading), language)
     guard = Middleware(
         Guard,
         host=config.console.host,
@@ -78,9 +80,12 @@ class _Answers:
         self._language = language
 
     async def http(self, _: Request, exc: Exception) -> Response:
-        """No such path, or another method than GET."""
-        wrong_method = isinstance(exc, HTTPException) and exc.status_code == 405
-        return (NOT_ALLOWED if wrong_method else NOT_FOUND).response(self._language)
+        """No such path, or a method that it does not know."""
+        if not isinstance(exc, HTTPException) or exc.status_code != 405:
+            return NOT_FOUND.response(self._language)
+        allowed = (exc.headers or {}).get("Allow", "GET, HEAD")
+        hint = Text(*(each.format(allowed=allowed) for each in texts.NOT_ALLOWED_HINT[:2]))
+        return NOT_ALLOWED._replace(hint=hint, headers={"Allow": allowed}).response(self._language)
 
     async def refusal(self, _: Request, exc: Exception) -> Response:
         """A question that cannot be answered as asked."""

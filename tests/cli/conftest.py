@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,7 @@ class Ended:
 
 
 Relay = Callable[..., Ended]
+Terminal = Callable[[str], None]
 
 
 @pytest.fixture
@@ -73,6 +76,17 @@ def relay(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
         return Ended(code, told.out, told.err)
 
     return run
+
+
+class _Keyboard(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Somebody at a terminal, who types this."""
+    return lambda typed: monkeypatch.setattr(sys, "stdin", _Keyboard(f"{typed}\n"))
 
 
 async def _fill(folder: Path) -> None:

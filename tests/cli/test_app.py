@@ -8,8 +8,7 @@ import pytest
 from cli.conftest import Relay
 
 import relay as package
-
-COMMANDS = ("demo", "check", "run", "status", "messages", "deliveries", "sim")
+from relay.cli.app import COMMANDS
 
 
 def test_the_version_is_told(relay: Relay) -> None:
@@ -49,7 +48,7 @@ def test_a_usage_error_for_people_names_the_help(relay: Relay) -> None:
     assert "`relay status --help`" in ended.err
 
 
-@pytest.mark.parametrize("command", ["status", "messages", "deliveries"])
+@pytest.mark.parametrize("command", ["status", "messages", "deliveries", "plugins"])
 def test_a_configuration_with_problems_tells_each_and_exits_with_2(
     relay: Relay, tmp_path: Path, command: str
 ) -> None:

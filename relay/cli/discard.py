@@ -1,0 +1,50 @@
+"""`relay discard`: drop deliveries that are not worth sending any more."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from relay.cli import completion, texts
+from relay.cli.operating import Asked, Chat, Command, Yes, operate
+from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json
+from relay.operator import DISCARD
+
+HELP = """Drop deliveries that are held, failed, expired or queued; nothing brings them back.
+
+Deliveries in another state stay as they are; that is told, and the exit code is 1.
+
+Examples:
+
+- `relay discard d12 d13`
+- `relay discard --state expired` — all of them, after a question
+- `relay discard --state queued --chat east --yes --json` — for programs
+"""
+
+COMMAND = Command(DISCARD, texts.DISCARD_QUESTION, texts.DISCARDED)
+
+
+def discard(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ID…", help="Deliveries, as d12 or 12.", autocompletion=completion.ids_to_discard
+        ),
+    ] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--state",
+            metavar="STATE",
+            help="All that are held, failed, expired or queued; several with commas.",
+            autocompletion=completion.states_to_discard,
+        ),
+    ] = None,
+    chat: Chat = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """The command; `HELP` explains it."""
+    operate(COMMAND, config, Asked(ids or (), state or (), chat or (), yes, json))

@@ -1,0 +1,54 @@
+"""`relay plugins`: which plugins there are, and why one does not run."""
+
+from __future__ import annotations
+
+from rich.text import Text as Styled
+
+from relay.cli import texts
+from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, configured, quietly_loaded
+from relay.cli.screen import clean, print_json, screen
+from relay.cli.status import error_text
+from relay.cli.tables import View, coloured
+from relay.clock import SystemClock
+from relay.config import Config
+from relay.report import plugin_rows
+from relay.store.protocol import Row
+
+HELP = """Every plugin with its state, in the order in which they run; what does not load, with its place.
+
+It loads the files as they are now, beside a bot that may be running. `folder` is a file in plugins.folder,
+`shipped` one that came with relay.
+
+Examples:
+
+- `relay plugins`
+- `relay plugins --json` — for programs: `[{"name", "source", "state", "error"}]`
+"""
+
+
+def plugins(config: ConfigPath = DEFAULT_CONFIG, json: Json = False) -> None:
+    """The command; `HELP` explains it."""
+    with configured(config) as read:
+        rows = plugin_rows(read, quietly_loaded(read))
+        if json:
+            print_json(rows)
+        else:
+            _show(read, rows)
+
+
+def _show(config: Config, rows: list[Row]) -> None:
+    console = screen()
+    view = View(config, SystemClock().now(), console.width)
+    if not rows:
+        console.print(view.said(texts.NO_PLUGINS))
+    widest = max((len(str(row["name"])) for row in rows), default=0)
+    for row in rows:
+        console.print(_line(row, view, widest), soft_wrap=True)
+        if isinstance(row["error"], dict):
+            console.print(Styled(f"  {error_text(row['error'])}", "red"), soft_wrap=True)
+
+
+def _line(row: Row, view: View, widest: int) -> Styled:
+    line = Styled(clean(str(row["name"])).ljust(widest + 2), "bold")
+    line.append_text(coloured(row["state"], view.word(texts.PLUGIN_STATES, row["state"])))
+    return line.append(f"  {view.word(texts.SOURCES, row['source'])}", "dim")
