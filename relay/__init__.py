@@ -7,6 +7,7 @@ from relay.config.problems import UnfitError, refuse
 from relay.config.values import ChatList, Duration, Size
 from relay.decisions import Decision, Forward, Reply, Send, Stop
 from relay.filters import Filter, MessageTypes, UniqueNames
+from relay.language import Text
 from relay.matching import Keywords, Literals, Words, normalise
 from relay.message import Message
 from relay.outgoing import Outgoing, announcement, card, file, link, picture, program, text, video, voice
@@ -37,6 +38,7 @@ __all__ = [
     "Size",
     "Stop",
     "Template",
+    "Text",
     "UnfitError",
     "UniqueNames",
     "Words",

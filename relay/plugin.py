@@ -51,6 +51,8 @@ class Plugin:
     """What a plugin file defines as `plugin`: its name, its settings, its handlers.
 
     `settings` is a pydantic model; the table [plugins.NAME] of bot.toml is read into it at load.
+    Its validators refuse with `ValueError` or `UnfitError`. What is allowed but unwise a model tells in a
+    method `warnings()`: pairs of a key of its table ("" for the table as a whole) and a `Text` or string.
     """
 
     def __init__(self, name: str, *, settings: type[BaseModel] = NoSettings) -> None:

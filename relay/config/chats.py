@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
@@ -13,6 +13,9 @@ from relay.errors import Problem
 
 CHAT_ID = re.compile(r"R:\S+|[0-9]{6,}|w[bmow][\w-]{8,}")
 """What is taken for an id where no name fits: `R:…`, six digits or more, or WeCom's `ww… wm… wo… wb…`."""
+
+GUESSES = 50
+"""For how many unknown chats the nearest name is looked for: among thousands that takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ def is_chat_id(text: str) -> bool:
     return CHAT_ID.fullmatch(text) is not None
 
 
-def unknown(name: str, names: Mapping[str, object]) -> UnfitError:
+def unknown(name: str, names: Iterable[str]) -> UnfitError:
     """The complaint about a chat that nobody named."""
     hint = did_you_mean(name, names) or texts.UNKNOWN_CHAT_HINT
     return UnfitError(texts.UNKNOWN_CHAT.filled(name=name), hint)
@@ -51,10 +54,14 @@ def read_chats(raw: object) -> tuple[Chats, list[Problem]]:
     problems: list[Problem] = []
     entries = {name: _entries(name, value, problems) for name, value in raw.items()}
     graph = {name: [e for e in items.values() if e in entries] for name, items in entries.items()}
-    for items in entries.values():
-        problems += [
-            _unknown(at, e, raw) for at, e in items.items() if e not in entries and not is_chat_id(e)
-        ]
+    strange = [
+        (at, entry)
+        for items in entries.values()
+        for at, entry in items.items()
+        if entry not in entries and not is_chat_id(entry)
+    ]
+    for count, (at, entry) in enumerate(strange):
+        problems.append(_unknown(at, entry, raw if count < GUESSES else ()))
     order = _order(graph, problems)
     return Chats(_flatten(order, entries)), problems
 
@@ -73,7 +80,7 @@ def _entries(name: str, value: object, problems: list[Problem]) -> dict[str, str
     return {at: item for at, item in located.items() if isinstance(item, str)}
 
 
-def _unknown(path: str, entry: str, names: Mapping[str, object]) -> Problem:
+def _unknown(path: str, entry: str, names: Iterable[str]) -> Problem:
     mistake = unknown(entry, names)
     return Problem(path, mistake.message, shown(entry, path), mistake.hint)
 

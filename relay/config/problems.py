@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from heapq import nsmallest
 
 from pydantic_core import InitErrorDetails, ValidationError
 
@@ -24,6 +25,7 @@ TYPE_NAMES = {
 
 MASK = "***"
 LONGEST_SHOWN = 60
+MANY = 200
 
 SECRET_PATHS = frozenset(
     {
@@ -145,10 +147,19 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that looks most like this one, or that it is the beginning of."""
     by_folded = {name.casefold(): name for name in known}
     folded = word.casefold()
-    close = get_close_matches(folded, by_folded, n=1, cutoff=0.6)
+    close = get_close_matches(folded, _likely(folded, by_folded), n=1, cutoff=0.6)
     if not close and len(folded) >= 4:
         close = [name for name in by_folded if name.startswith(folded)]
     return by_folded[close[0]] if close else None
+
+
+def _likely(word: str, names: Collection[str]) -> Collection[str]:
+    """Of a great many names those worth a close look: about as long, and of about the same letters."""
+    if len(names) <= MANY or len(word) > LONGEST_SHOWN:
+        return names if len(names) <= MANY else ()
+    letters = set(word)
+    similar = [name for name in names if abs(len(name) - len(word)) <= 2]
+    return nsmallest(MANY, similar, key=lambda name: len(letters.symmetric_difference(name)))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> Said | None:

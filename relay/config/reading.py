@@ -92,13 +92,7 @@ class _Reading:
         return {problem.path for problem in self.problems}
 
     def _top_level(self) -> None:
-        for key, value in self.data.items():
-            if key not in NAMES:
-                path = key_path((key,))
-                is_table = isinstance(value, dict | list)
-                message = texts.UNKNOWN_TABLE if is_table else texts.UNKNOWN_KEY
-                hint = _belongs(key) or unknown_key(key, NAMES)
-                self._tell([Problem(path, message, None, hint)])
+        self._tell(_strange(key, value) for key, value in self.data.items() if key not in NAMES)
 
     def _section(self, name: str) -> dict[str, object]:
         section = self.data.get(name, {})
@@ -148,6 +142,12 @@ class _Reading:
             yield replace(
                 problem, value=value or (None if is_secret(problem.path) else defaults[problem.path])
             )
+
+
+def _strange(key: str, value: object) -> Problem:
+    """The complaint about a table, or a key before the first table, that nobody knows."""
+    message = texts.UNKNOWN_TABLE if isinstance(value, dict | list) else texts.UNKNOWN_KEY
+    return Problem(key_path((key,)), message, None, _belongs(key) or unknown_key(key, NAMES))
 
 
 def _unknown(table: str, key: str, value: object, model: type[Table]) -> Problem:

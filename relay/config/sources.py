@@ -24,6 +24,8 @@ REFERENCE = re.compile(
 )
 LARGEST = 16 * 1024 * 1024
 DEEPEST = 100
+DEEP_KEY = re.compile(rf"^[ \t]*\[{{0,2}}(?:[\w\"'-]+[ \t]*\.[ \t]*){{{DEEPEST}}}", re.MULTILINE)
+"""A key of so many parts that tomllib would take minutes over it."""
 PLACEHOLDER = re.compile(r"\$([A-Z_][A-Z0-9_]*)")
 
 UNSET = object()
@@ -33,6 +35,8 @@ UNSET = object()
 def read_file(path: Path) -> dict[str, object]:
     """The tables of a TOML file; raises `ConfigurationError` with line and column where it is not TOML."""
     text = read_text(path)
+    if DEEP_KEY.search(text):
+        raise _refused(Problem(path.name, texts.DEEP), text)
     try:
         tables = tomllib.loads(text)
     except RecursionError as exc:
@@ -63,7 +67,7 @@ def read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
-    except OSError as exc:
+    except (OSError, ValueError) as exc:
         raise ConfigurationError((_unreadable(path, exc),)) from exc
     if len(data) > LARGEST:
         message = texts.LARGE.filled(limit=f"{LARGEST // 1024**2} MB")
@@ -75,17 +79,20 @@ def read_text(path: Path) -> str:
         raise _refused(_not_utf8(path, data, exc), guessed) from exc
 
 
-def _unreadable(path: Path, exc: OSError) -> Problem:
+def _unreadable(path: Path, exc: Exception) -> Problem:
     match exc:
         case FileNotFoundError():
             return Problem(str(path), texts.NO_FILE, hint=texts.NO_FILE_HINT)
-        case IsADirectoryError():
+        case IsADirectoryError() if path.name != ".env":
             return Problem(str(path), texts.FOLDER, hint=texts.FOLDER_HINT.filled(path=path / "bot.toml"))
+        case IsADirectoryError():
+            return Problem(str(path), texts.FOLDER)
         case PermissionError():
             return Problem(str(path), texts.FORBIDDEN)
-    if exc.errno == errno.ELOOP:
-        return Problem(str(path), texts.LOOP)
-    return Problem(str(path), texts.UNREADABLE.filled(reason=exc.strerror or type(exc).__name__))
+        case OSError(errno=errno.ELOOP):
+            return Problem(str(path), texts.LOOP)
+    reason = getattr(exc, "strerror", None) or str(exc)
+    return Problem(str(path), texts.UNREADABLE.filled(reason=reason))
 
 
 def _not_utf8(path: Path, data: bytes, exc: UnicodeDecodeError) -> Problem:

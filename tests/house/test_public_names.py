@@ -25,6 +25,7 @@ PUBLIC = [
     "Size",
     "Stop",
     "Template",
+    "Text",
     "UnfitError",
     "UniqueNames",
     "Words",
