@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from relay import loader
@@ -46,11 +46,14 @@ class Report:
     async def status(self, plugins: Sequence[Row]) -> Row:
         """How the bot is: what waits, what became of deliveries, who is alive, which plugins run."""
         now = self._clock.now()
+        counts = await self._store.counts()
+        accounts = await self._store.accounts()
         return {
-            **await self._store.counts(),
+            **counts,
             "processes": await self._store.processes(now - SILENT),
             "plugins": list(plugins),
-            "accounts": await self._store.accounts(),
+            "accounts": accounts,
+            "account_names": await self._names(accounts),
             "pauses": await self._pauses(now),
             "counters": await self._store.counters(),
         }
@@ -65,12 +68,13 @@ class Report:
     async def messages(
         self, *, chats: Sequence[str] = (), since: str | None = None, limit: str | int | None = None
     ) -> list[Row]:
-        """Received messages, newest first."""
-        return await self._store.messages(
+        """Received messages, newest first, with names where they are known."""
+        rows = await self._store.messages(
             chats=chats_asked(chats, self._config.chats),
             since=since_asked(since, self._clock.now(), self._config.bot.zone),
             limit=limit_asked(limit),
         )
+        return await self._named(rows, ("account", "chat", "sender"))
 
     async def deliveries(
         self,
@@ -80,13 +84,30 @@ class Report:
         message: str | None = None,
         limit: str | int | None = None,
     ) -> list[Row]:
-        """Deliveries, newest first; `chats` are targets."""
-        return await self._store.deliveries(
+        """Deliveries, newest first, with names where they are known; `chats` are targets."""
+        rows = await self._store.deliveries(
             states=states_asked(states),
             chats=chats_asked(chats, self._config.chats),
             message=message_asked(message),
             limit=limit_asked(limit),
         )
+        return await self._named(rows, ("account", "target"))
+
+    async def _named(self, rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
+        names = await self._names(str(row[key]) for row in rows for key in keys)
+        return [row | {f"{key}_name": names.get(str(row[key])) for key in keys} for row in rows]
+
+    async def _names(self, wxids: Iterable[str]) -> dict[str, str]:
+        """What the platform calls them, otherwise bot.toml; nothing of those whom nobody has named."""
+        asked = sorted(set(wxids))
+        given = names_of(self._config.chats.names)
+        known = await self._store.names(asked)
+        return {wxid: name for wxid in asked if (name := known.get(wxid) or given.get(wxid))}
+
+
+def names_of(chats: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The name of every wxid that a name in [chats] stands for alone; the first such name counts."""
+    return {wxids[0]: name for name, wxids in reversed(list(chats.items())) if len(wxids) == 1}
 
 
 def plugin_rows(config: Config, loading: Loading) -> list[Row]:

@@ -9,9 +9,10 @@ import typer
 from rich.text import Text as Styled
 
 from relay.cli import completion, texts
-from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, Limit, configured, reporting
+from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Ids, Json, Limit, configured, reporting
 from relay.cli.screen import clean, print_json, screen
-from relay.cli.tables import Column, View, coloured, print_table
+from relay.cli.stored import told
+from relay.cli.tables import Column, View, coloured, names_in, print_table
 from relay.clock import SystemClock
 from relay.config import Config
 from relay.questions import DELIVERY_STATES
@@ -52,6 +53,7 @@ def deliveries(
         str | None, typer.Option("--message", metavar="ID", help="Only deliveries of this message.")
     ] = None,
     limit: Limit = None,
+    ids: Ids = False,
     json: Json = False,
 ) -> None:
     """The command; `HELP` explains it."""
@@ -61,7 +63,7 @@ def deliveries(
             print_json(rows)
         else:
             asked = (("--state", state), ("--chat", chat), ("--message", message))
-            _show(read, rows, [name for name, value in asked if value])
+            _show(read, rows, [name for name, value in asked if value], ids=ids)
 
 
 async def _ask(
@@ -71,9 +73,9 @@ async def _ask(
         return await report.deliveries(states=states, chats=chats, message=message, limit=limit)
 
 
-def _show(config: Config, rows: list[Row], given: list[str]) -> None:
+def _show(config: Config, rows: list[Row], given: list[str], *, ids: bool) -> None:
     console = screen()
-    view = View(config, SystemClock().now(), console.width)
+    view = View(config, SystemClock().now(), console.width, names_in(rows, ("account", "target")), ids=ids)
     if not rows:
         console.print(view.said(texts.NO_DELIVERIES))
         hint = texts.NONE_FOUND_HINT if given else texts.NO_DELIVERIES_HINT
@@ -91,8 +93,8 @@ def _rule(row: Row, _: View) -> str:
     return clean(str(row["rule"] or row["plugin"]))
 
 
-def _error(row: Row, _: View) -> Styled:
-    return Styled(clean(str(row["error"] or "")), "red")
+def _error(row: Row, view: View) -> Styled:
+    return Styled(clean(told(str(row["error"] or ""), view.language)), "red")
 
 
 COLUMNS = (

@@ -9,9 +9,10 @@ import typer
 from rich.text import Text as Styled
 
 from relay.cli import completion, texts
-from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, Limit, configured, reporting
+from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Ids, Json, Limit, configured, reporting
 from relay.cli.screen import clean, print_json, screen
-from relay.cli.tables import Column, View, coloured, print_table
+from relay.cli.stored import told
+from relay.cli.tables import Column, View, coloured, names_in, print_table
 from relay.clock import SystemClock
 from relay.config import Config
 from relay.questions import MESSAGE_STATES
@@ -42,6 +43,7 @@ def messages(
         str | None, typer.Option("--since", metavar="WHEN", help="30m, 2h, 7d, or a date and time.")
     ] = None,
     limit: Limit = None,
+    ids: Ids = False,
     json: Json = False,
 ) -> None:
     """The command; `HELP` explains it."""
@@ -51,7 +53,7 @@ def messages(
             print_json(rows)
         else:
             given = [name for name, value in (("--chat", chat), ("--since", since)) if value]
-            _show(read, rows, given)
+            _show(read, rows, given, ids=ids)
 
 
 async def _ask(config: Config, chats: list[str], since: str | None, limit: str | None) -> list[Row]:
@@ -59,9 +61,11 @@ async def _ask(config: Config, chats: list[str], since: str | None, limit: str |
         return await report.messages(chats=chats, since=since, limit=limit)
 
 
-def _show(config: Config, rows: list[Row], given: list[str]) -> None:
+def _show(config: Config, rows: list[Row], given: list[str], *, ids: bool) -> None:
     console = screen()
-    view = View(config, SystemClock().now(), console.width)
+    view = View(
+        config, SystemClock().now(), console.width, names_in(rows, ("account", "chat", "sender")), ids=ids
+    )
     if not rows:
         console.print(view.said(texts.NO_MESSAGES))
         hint = texts.NONE_FOUND_HINT if given else texts.NO_MESSAGES_HINT
@@ -79,7 +83,7 @@ def _id(row: Row, _: View) -> Styled:
 def _sender(row: Row, view: View) -> Styled:
     if row["own"]:
         return Styled(view.said(texts.OURS), "dim")
-    return Styled(view.who(row["sender"]))
+    return view.who(row["sender"])
 
 
 def _text(row: Row, view: View) -> Styled:
@@ -91,6 +95,10 @@ def _state(row: Row, view: View) -> Styled:
     return coloured(row["state"], view.word(MESSAGE_STATES, row["state"]))
 
 
+def _reason(row: Row, view: View) -> str:
+    return clean(told(str(row["reason"] or ""), view.language))
+
+
 COLUMNS = (
     Column(texts.ID, _id),
     Column(texts.TIME, lambda row, view: view.when(row["received_at"])),
@@ -99,5 +107,7 @@ COLUMNS = (
     Column(texts.TYPE, lambda row, view: view.word(texts.TYPES, row["type"]), from_width=100),
     Column(texts.TEXT, _text, share=1),
     Column(texts.STATE, _state),
-    Column(texts.REASON, lambda row, _: clean(str(row["reason"] or "")), from_width=130),
+    Column(
+        texts.REASON, lambda row, view: clean(told(str(row["reason"] or ""), view.language)), from_width=130
+    ),
 )

@@ -23,6 +23,7 @@ ConfigPath = Annotated[
     Path, typer.Option("--config", "-c", metavar="PATH", help="The bot's configuration.", show_default=True)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, errors included.")]
+Ids = Annotated[bool, typer.Option("--ids", help="Show ids in full, not names.")]
 Limit = Annotated[str | None, typer.Option("--limit", metavar="N", help="At most so many rows: 1 to 1000.")]
 
 DEFAULT_CONFIG = Path("bot.toml")

@@ -52,7 +52,7 @@ async def _ask(config: Config) -> Row:
 
 def _show(config: Config, report: Told) -> None:
     console = screen()
-    view = View(config, SystemClock().now(), console.width)
+    view = View(config, SystemClock().now(), console.width, report["account_names"])
     sections = (
         (texts.INBOX, _inbox),
         (texts.PROCESSES, _processes),
@@ -110,16 +110,16 @@ def _silent(view: View) -> Styled:
 
 def _pauses(report: Told, view: View) -> Iterator[Line]:
     for pause in report["pauses"]:
-        who = view.who(pause["account"]) or view.said(texts.PLATFORM)
+        who = view.who(pause["account"]) if pause["account"] else Styled(view.said(texts.PLATFORM))
         told = view.said(texts.PAUSED, until=view.when(pause["until"]), reason=clean(pause["reason"]))
-        yield Styled(who), Styled(told, "yellow")
+        yield who, Styled(told, "yellow")
 
 
 def _accounts(report: Told, view: View) -> Iterator[Line]:
     if not report["accounts"]:
         yield (Styled(view.said(texts.NO_ACCOUNTS), "yellow"),)
     for account in report["accounts"]:
-        yield (Styled(clean(str(account))),)
+        yield (view.who(account),)
 
 
 def _plugins(report: Told, view: View) -> Iterator[Line]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Styled
@@ -15,10 +18,14 @@ from rich.text import Text as Styled
 from relay.cli.screen import clean
 from relay.config import Config
 from relay.language import Language, Text
+from relay.report import names_of
 from relay.store.protocol import Row
 
 ROOMY = 120
-"""From this width on, ids are shown in full."""
+"""From this width on, there is room for ids."""
+
+WIDEST, NARROWEST = 30, 18
+"""Cells for somebody's name, with and without room."""
 
 COLOURS = {
     "waiting": "yellow",
@@ -43,12 +50,24 @@ COLOURS = {
 class View:
     """How this operator sees things: language, time zone, names for chats, and room for it."""
 
-    def __init__(self, config: Config, now: int, width: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        now: int,
+        width: int,
+        names: Mapping[str, str] = MappingProxyType({}),
+        *,
+        ids: bool = False,
+    ) -> None:
+        """`names` are those that people and chats are known by; `ids` asks for their ids instead."""
         self.language: Language = config.bot.language
         self.width = width
         self._zone = config.bot.zone
         self._today = datetime.fromtimestamp(now / 1000, self._zone).date()
-        self._names = names_of(config.chats.names)
+        self._names = names
+        self._ids = ids
+        self._given = names_of(config.chats.names)
+        self._shared = {name for name, count in Counter(names.values()).items() if count > 1}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -64,10 +83,23 @@ class View:
         text = texts.get(str(key))
         return self.said(text) if text else clean(str(key or ""))
 
-    def who(self, wxid: object) -> str:
-        """The name of a chat or person, or the id, shortened where room is scarce."""
-        found = str(wxid or "")
-        return clean(self._names.get(found) or (found if self.width >= ROOMY else shortened(found)))
+    def who(self, wxid: object) -> Styled:
+        """The name of a chat or person, where there is room with the id; the id where no name is known.
+
+        Where several share a name, what bot.toml calls each, or its id, is always beside it.
+        """
+        found = clean(str(wxid or ""))
+        name = clean(self._names.get(found, ""))
+        roomy = self.width >= ROOMY
+        if self._ids or not name:
+            return Styled(found if roomy or self._ids else shortened(found))
+        apart = self._given.get(found, name)
+        beside = clean(apart) if apart != name else shortened(found)
+        if not roomy and name not in self._shared:
+            beside = ""
+        told = Styled(name)
+        told.truncate(max(6, (WIDEST if roomy else NARROWEST) - cell_len(beside)), overflow="ellipsis")
+        return told.append(f" {beside}" if beside else "", "dim")
 
     def when(self, moment: object) -> str:
         """A time of the contract's shape, as short as it can be told apart."""
@@ -80,9 +112,9 @@ class View:
         return at.strftime("%m-%d %H:%M" if at.year == self._today.year else "%Y-%m-%d")
 
 
-def names_of(names: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """The name of every wxid that a name stands for alone; the first such name counts."""
-    return {wxids[0]: name for name, wxids in reversed(list(names.items())) if len(wxids) == 1}
+def names_in(rows: Sequence[Row], keys: Sequence[str]) -> dict[str, str]:
+    """Every name that rows bring with them, by the id that it belongs to."""
+    return {str(row[key]): str(row[f"{key}_name"]) for row in rows for key in keys if row[f"{key}_name"]}
 
 
 def shortened(wxid: str) -> str:

@@ -15,12 +15,12 @@ DELIVERY = "id message_id kind account target state evidence attempts error crea
 
 def test_a_message_has_the_contracts_keys(relay: Relay, filled: Path) -> None:
     rows = relay("messages", "--config", str(filled), "--json").json()
-    assert " ".join(rows[0]) == f"{MESSAGE} reason"
+    assert " ".join(rows[0]) == f"{MESSAGE} reason account_name chat_name sender_name"
 
 
 def test_a_delivery_has_the_contracts_keys(relay: Relay, filled: Path) -> None:
     rows = relay("deliveries", "--config", str(filled), "--json").json()
-    assert " ".join(rows[0]) == f"{DELIVERY} plugin rule"
+    assert " ".join(rows[0]) == f"{DELIVERY} plugin rule account_name target_name"
 
 
 @pytest.mark.parametrize("command", ["messages", "deliveries"])
@@ -105,12 +105,28 @@ def test_a_row_takes_one_line_and_long_text_is_cut(relay: Relay, filled: Path) -
     assert "…" in next(line for line in lines if line.startswith("m1 "))
 
 
-def test_chats_appear_by_their_names(relay: Relay, filled: Path) -> None:
+def test_people_and_chats_appear_by_their_names(relay: Relay, filled: Path) -> None:
     told = relay("messages", "--config", str(filled), columns=140).out
-    assert "east" in told
+    assert "李伟 7881…0001" in told
     assert EAST not in told
+    assert "7881…0001" not in relay("messages", "--config", str(filled), columns=80).out
+
+
+def test_ids_are_shown_in_full_where_they_are_asked_for(relay: Relay, filled: Path) -> None:
+    told = relay("messages", "--ids", "--config", str(filled), columns=140).out
+    assert EAST in told
     assert CUSTOMER in told
-    assert "7881…0001" in relay("messages", "--config", str(filled), columns=80).out
+    assert "李伟" not in told
+
+
+def test_programs_get_names_beside_the_ids(relay: Relay, filled: Path) -> None:
+    row = relay("messages", "--config", str(filled), "--json").json()[-1]
+    assert (row["chat"], row["chat_name"], row["sender_name"]) == (EAST, "客户群", "李伟")
+
+
+def test_what_is_stored_in_english_is_told_in_the_bots_language(relay: Relay, filled: Path) -> None:
+    assert "我方消息" in relay("messages", "--config", str(filled), columns=140).out
+    assert "own" in {row["reason"] for row in relay("messages", "--config", str(filled), "--json").json()}
 
 
 def test_times_are_those_of_the_bot(relay: Relay, filled: Path) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 
 from relay.cli.screen import clean, print_json, screen
-from relay.cli.tables import names_of, shortened
+from relay.cli.tables import View, shortened
+from relay.config import load
+from relay.report import names_of
+from relay.testing import SECRETS
 
 
 @pytest.mark.parametrize(
@@ -47,6 +51,26 @@ def test_what_is_piped_is_not_cut_at_80_columns(monkeypatch: pytest.MonkeyPatch)
 )
 def test_a_long_id_is_shortened_in_its_middle(wxid: str, shown: str) -> None:
     assert shortened(wxid) == shown
+
+
+SHOWN = [
+    (80, "R:1", "老张"),
+    (80, "R:10950000000000001", "客户群 east"),
+    (80, "R:10950000000000009", "客户群 R:1095…0009"),
+    (140, "R:1", "老张 R:1"),
+    (140, "R:3", "R:3"),
+    (80, "R:4", "很长很长很长很长 …"),
+]
+
+
+@pytest.mark.parametrize(("width", "wxid", "shown"), SHOWN)
+def test_a_name_is_told_apart_from_its_like_and_with_its_id_where_there_is_room(
+    fresh: Path, width: int, wxid: str, shown: str
+) -> None:
+    config = load(fresh, SECRETS)
+    rooms = dict.fromkeys(("R:10950000000000001", "R:10950000000000009"), "客户群")
+    view = View(config, 0, width, {"R:1": "老张", "R:4": "很长" * 40, **rooms})
+    assert view.who(wxid).plain == shown
 
 
 def test_a_name_stands_for_a_chat_only_where_it_is_the_only_one() -> None:
