@@ -27,6 +27,7 @@ from relay import (
     ReplyList,
     Stop,
     Template,
+    Text,
     UnfitError,
     UniqueNames,
     Words,
@@ -36,6 +37,22 @@ from relay import (
 
 FEW = 50
 """With so many rules or fewer the trace has a line for each; with more, one for those without a chance."""
+
+
+NOTHING_TO_DO = Text("规则要写 `reply` 或 `forward_to`", "a rule needs `reply` or `forward_to`")
+NO_LIST = Text("没有可选的：`reply` 不是列表", "has nothing to choose from: `reply` is not a list")
+NO_COOLDOWN = Text("只和 `cooldown` 一起用", "counts only with `cooldown`")
+COOLDOWN_HINT = Text('加上 cooldown = "10m"', 'add cooldown = "10m"')
+NO_DELAY = Text("只用于 `reply`：转发立即进行", "counts only with `reply`: a forward goes at once")
+TAKEN = Text("`{name}` 已经是占位符", "`{name}` is a placeholder already")
+OTHER_NAME = Text("给分组换个名字", "call the group something else")
+NOBODY = Text(
+    "把 `{key}` 全排除了：规则永远不会命中", "takes back all of `{key}`: the rule would never match"
+)
+EVERYTHING = Text(
+    "没有 equals、contains、contains_all、prefix、regex：每条消息都会命中",
+    "has no equals, contains, contains_all, prefix or regex: it matches every message",
+)
 
 
 class Rule(Filter):
@@ -67,13 +84,13 @@ class Rule(Filter):
 
     def _nonsense(self) -> Iterator[UnfitError]:
         if not self.reply and not self.forward_to:
-            yield UnfitError("a rule needs `reply` or `forward_to`")
+            yield UnfitError(NOTHING_TO_DO)
         if self.choose != "all" and not self.reply.listed:
-            yield UnfitError("has nothing to choose from: `reply` is not a list", at=("choose",))
+            yield UnfitError(NO_LIST, at=("choose",))
         if self.cooldown_per != "chat" and not self.cooldown:
-            yield UnfitError("counts only with `cooldown`", 'add cooldown = "10m"', at=("cooldown_per",))
+            yield UnfitError(NO_COOLDOWN, COOLDOWN_HINT, at=("cooldown_per",))
         if self.delay and not self.reply:
-            yield UnfitError("counts only with `reply`: a forward goes at once", at=("delay",))
+            yield UnfitError(NO_DELAY, at=("delay",))
         yield from self._overlaps("chats", self.chats, self.not_chats)
         yield from self._overlaps("senders", self.senders, self.not_senders)
         yield from self._ambiguous()
@@ -82,12 +99,16 @@ class Rule(Filter):
     def _ambiguous(self) -> Iterator[UnfitError]:
         for index, pattern in enumerate(self.regex):
             for name in set(pattern.names).intersection(Template.KNOWN):
-                said = f"`{name}` is a placeholder already"
-                yield UnfitError(said, "call the group something else", at=("regex", index))
+                yield UnfitError(TAKEN.filled(name=name), OTHER_NAME, at=("regex", index))
 
     def _overlaps(self, key: str, wanted: Sequence[str], unwanted: Sequence[str]) -> Iterator[UnfitError]:
         if wanted and set(wanted) <= set(unwanted):
-            yield UnfitError(f"takes back all of `{key}`: the rule would never match", at=(f"not_{key}",))
+            yield UnfitError(NOBODY.filled(key=key), at=(f"not_{key}",))
+
+    def warnings(self) -> Iterator[tuple[str, Text]]:
+        """What is allowed, and perhaps not what was meant."""
+        if self.enabled and not self.matchers:
+            yield "", EVERYTHING
 
     @property
     def groups(self) -> tuple[str, ...]:
