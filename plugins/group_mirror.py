@@ -18,6 +18,7 @@ from relay import (
     Plugin,
     Send,
     Template,
+    Text,
     UnfitError,
     UniqueNames,
     Words,
@@ -27,6 +28,22 @@ from relay import (
 )
 
 ATTRIBUTION = Template("{sender}@{chat}:")
+
+EITHER = Text(
+    "路由要么写 `from` 和 `to`，要么写 `between`", "a route needs either `from` and `to`, or `between`"
+)
+BOTH = Text("路由的 `from` 和 `to` 都要写", "a route needs both `from` and `to`")
+TWO_CHATS = Text("至少要两个会话", "needs at least two chats")
+NOWHERE = Text(
+    "和 `from` 是同一个会话：什么也不会转发", "is the same chat as `from`: nothing would ever be sent"
+)
+NEVER_BACK = Text("消息不会转回它所在的会话", "nothing goes back to where it was said")
+NO_TYPE = Text("全在 `not_types` 里：路由永远不会命中", "are all in `not_types`: the route would never match")
+NOBODY = Text(
+    "把 `senders` 全排除了：路由永远不会命中", "takes back all of `senders`: the route would never match"
+)
+ALLOW_ALL = Text("写 not_types = []", "write not_types = []")
+NOT_SAID = Text('只用于 mode = "attributed"', 'counts only with mode = "attributed"')
 
 
 class Route(Filter):
@@ -54,24 +71,23 @@ class Route(Filter):
     def _nonsense(self) -> Iterator[UnfitError]:
         yield from self._misled()
         if self.types and set(self.types) <= set(self.not_types):
-            hint = "write not_types = []" if set(self.types) <= {"system", "revoke"} else None
-            yield UnfitError("are all in `not_types`: the route would never match", hint, at=("types",))
+            hint = ALLOW_ALL if set(self.types) <= {"system", "revoke"} else None
+            yield UnfitError(NO_TYPE, hint, at=("types",))
         if self.senders and set(self.senders) <= set(self.not_senders):
-            yield UnfitError("takes back all of `senders`: the route would never match", at=("not_senders",))
+            yield UnfitError(NOBODY, at=("not_senders",))
         if self.mode == "verbatim" and self.attribution != ATTRIBUTION:
-            yield UnfitError('counts only with mode = "attributed"', at=("attribution",))
+            yield UnfitError(NOT_SAID, at=("attribution",))
         yield from self.attribution.unknown(at=("attribution",))
 
     def _misled(self) -> Iterator[UnfitError]:
         if bool(self.between) == bool(self.from_ or self.to):
-            yield UnfitError("a route needs either `from` and `to`, or `between`")
+            yield UnfitError(EITHER)
         elif self.between and len(self.between) == 1:
-            yield UnfitError("needs at least two chats", at=("between",))
+            yield UnfitError(TWO_CHATS, at=("between",))
         elif not self.between and not (self.from_ and self.to):
-            yield UnfitError("a route needs both `from` and `to`")
+            yield UnfitError(BOTH)
         elif not self.between and set(self.from_) == set(self.to) and len(self.to) == 1:
-            hint = "nothing goes back to where it was said"
-            yield UnfitError("is the same chat as `from`: nothing would ever be sent", hint, at=("to",))
+            yield UnfitError(NOWHERE, NEVER_BACK, at=("to",))
 
     def targets(self, message: Message) -> Sequence[str]:
         """The chats that get what is said in this one."""

@@ -9,9 +9,13 @@ from pydantic import AfterValidator, BaseModel
 
 from relay.config.problems import UnfitError, did_you_mean, refuse
 from relay.config.values import ChatList
+from relay.language import Text
 from relay.message import Message
 from relay.schedule import Days, Hours, closed
 from relay.wire.content import TYPES
+
+TAKEN = Text("和 [{first}] 重名", "is the name of [{first}] already")
+DIFFER = Text("名字不能重复", "names must differ")
 
 
 class Filter(BaseModel):
@@ -34,7 +38,7 @@ class Filter(BaseModel):
 def _type(name: str) -> str:
     """A type that nobody knows may be the platform's next one; one that looks like a known one is a slip."""
     if name not in TYPES and (hint := did_you_mean(name, TYPES)):
-        raise UnfitError("is not a type of message", hint)
+        raise UnfitError(Text("不是消息类型", "is not a type of message"), hint)
     return name
 
 
@@ -51,7 +55,7 @@ def _doubled(names: Sequence[str]) -> Iterator[UnfitError]:
     for index, name in enumerate(names):
         first = names.index(name)
         if first < index:
-            yield UnfitError(f"is the name of [{first}] already", "names must differ", at=(index, "name"))
+            yield UnfitError(TAKEN.filled(first=first), DIFFER, at=(index, "name"))
 
 
 UniqueNames = AfterValidator(_each_name_once)

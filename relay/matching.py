@@ -12,7 +12,9 @@ from typing import Annotated
 from ahocorasick_rs import AhoCorasick, Implementation
 from pydantic import AfterValidator
 
+from relay.config import texts
 from relay.config.problems import UnfitError
+from relay.language import Text
 
 # The platform puts U+2005 behind the name in a mention; where people type one by hand, a space ends it.
 _MENTION = re.compile("\\s*[@＠](?:[^@＠\u2005\\n]{1,64}\u2005|[^@＠\\s]{1,64}\\s)\\s*")
@@ -33,7 +35,7 @@ def without_mention(text: str) -> str:
 def _word(written: str) -> str:
     word = normalise(written)
     if not word.strip():
-        raise UnfitError("must not be empty", "it would be in every text")
+        raise UnfitError(texts.EMPTY, Text("否则每段文本都会命中", "it would be in every text"))
     return word
 
 

@@ -10,10 +10,13 @@ import re2
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from relay.config.problems import UnfitError, kind
+from relay.config import texts
+from relay.config.problems import UnfitError, mistaken
+from relay.language import Text
 
 MOST_MEMORY = 64 << 20  # bytes for all patterns as one; each alone has RE2's own 8 MB
-SYNTAX = "RE2 has no lookaround and no backreferences"
+SYNTAX = Text("RE2 没有环视和反向引用", "RE2 has no lookaround and no backreferences")
+WRONG = Text("第 {at} 个字符处有误：{what}", "{what} at character {at}")
 
 
 class Pattern:
@@ -47,9 +50,9 @@ class Pattern:
     @classmethod
     def _read(cls, value: object) -> Pattern:
         if not isinstance(value, str):
-            raise UnfitError(f"expected a pattern, found {kind(value)}")
+            raise mistaken(Text("模式", "a pattern"), value)
         if not value:
-            raise UnfitError("must not be empty", "it would match every text")
+            raise UnfitError(texts.EMPTY, Text("否则每段文本都会命中", "it would match every text"))
         return cls(value)
 
 
@@ -87,7 +90,7 @@ def _misfit(pattern: str, error: Exception) -> UnfitError:
     words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
     what, _, part = words.partition(": ")
     hint = SYNTAX if "(?" in part or "escape" in what else None
-    return UnfitError(f"{what} at character {_position(pattern, what, part) + 1}", hint)
+    return UnfitError(WRONG.filled(what=what, at=_position(pattern, what, part) + 1), hint)
 
 
 def _position(pattern: str, what: str, part: str) -> int:

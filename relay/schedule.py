@@ -10,10 +10,14 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from relay.config.problems import UnfitError, did_you_mean, kind
+from relay.config.problems import UnfitError, did_you_mean, mistaken
+from relay.language import Text
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-EXAMPLE = 'write "09:00-18:00", or "22:00-06:00" over midnight'
+HOURS = Text("时段", "hours")
+EXAMPLE = Text(
+    '写 "09:00-18:00"，跨夜写 "22:00-06:00"', 'write "09:00-18:00", or "22:00-06:00" over midnight'
+)
 
 _HOURS = re.compile(r"\s*([0-9]{1,2}):([0-9]{2})\s*[-–—]\s*([0-9]{1,2}):([0-9]{2})\s*")
 
@@ -50,28 +54,32 @@ class Hours(str):
     @classmethod
     def _read(cls, value: object) -> Self:
         if not isinstance(value, str):
-            raise UnfitError(f"expected hours, found {kind(value)}", EXAMPLE)
+            raise mistaken(HOURS, value, EXAMPLE)
         return cls(value)
 
 
 def _minutes(written: str) -> tuple[int, int]:
     found = _HOURS.fullmatch(unicodedata.normalize("NFKC", written))
     if found is None:
-        raise UnfitError("is not a part of the day", EXAMPLE)
+        raise UnfitError(Text("不是一天中的时段", "is not a part of the day"), EXAMPLE)
     hour, minute, end_hour, end_minute = map(int, found.groups())
     begin, end = hour * 60 + minute, end_hour * 60 + end_minute
     if minute > 59 or end_minute > 59 or begin >= 24 * 60 or end > 24 * 60:
-        raise UnfitError("there is no such time of day", EXAMPLE)
+        raise UnfitError(Text("没有这个时刻", "there is no such time of day"), EXAMPLE)
     if begin == end:
-        raise UnfitError("ends when it begins", "leave it empty for the whole day")
+        raise UnfitError(
+            Text("结束和开始是同一时刻", "ends when it begins"),
+            Text("全天就留空", "leave it empty for the whole day"),
+        )
     return begin, end
 
 
 def _day(name: str) -> str:
     if name in DAYS:
         return name
-    hint = did_you_mean(name[:3], DAYS) or "write " + ", ".join(f'"{day}"' for day in DAYS)
-    raise UnfitError("is not a day", hint)
+    listed = ", ".join(f'"{day}"' for day in DAYS)
+    hint = did_you_mean(name[:3], DAYS) or Text("写 {days}", "write {days}").filled(days=listed)
+    raise UnfitError(Text("不是星期几", "is not a day"), hint)
 
 
 Days = tuple[Annotated[str, AfterValidator(_day)], ...]

@@ -12,7 +12,9 @@ from typing import Annotated, Any, ClassVar, Self, get_type_hints
 from pydantic import GetCoreSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema, core_schema
 
-from relay.config.problems import Location, UnfitError, did_you_mean, kind, refuse
+from relay.config import texts
+from relay.config.problems import Location, UnfitError, did_you_mean, mistaken, refuse
+from relay.language import Said, Text, joined
 from relay.message import Message
 from relay.names import Names
 from relay.outgoing import Outgoing, announcement, card, file, link, picture, program, text, video, voice
@@ -25,6 +27,12 @@ BUILDERS: Mapping[str, Callable[..., Outgoing]] = {
 }
 WORDING = frozenset({"text", "title", "desc", "nickname", "corp_name"})
 """The fields that people read, where placeholders count; addresses and ids stay as they are written."""
+
+NO_PLACEHOLDER = Text("没有占位符 {told}", "there is no placeholder {told}")
+STRAY = Text("第 {at} 个字符是多余的花括号", "a stray brace at character {at}")
+BRACES = Text("花括号本身写成 {{{{ 或 }}}}", "write {{{{ or }}}} for the brace itself")
+NO_FIELD = Text("{type} 没有这个字段", "is not a field of a {type}")
+NEEDS = Text("{type} 还需要 {fields}", "a {type} needs {fields}")
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _BREAK = re.compile("\r\n|[\n\r\t\v\f\x85\u2028\u2029]")
@@ -58,8 +66,8 @@ class Template(str):
         unknown = dict.fromkeys(name for name in self.names if name not in known)
         if unknown:
             told = " or ".join(f"{{{name}}}" for name in unknown)
-            hint = did_you_mean(next(iter(unknown)), known) or "known here: " + ", ".join(known)
-            yield UnfitError(f"there is no placeholder {told}", hint, at=at)
+            hint = did_you_mean(next(iter(unknown)), known) or _known_here(known)
+            yield UnfitError(NO_PLACEHOLDER.filled(told=told), hint, at=at)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -68,7 +76,7 @@ class Template(str):
     @classmethod
     def _read(cls, value: object) -> Self:
         if not isinstance(value, str):
-            raise UnfitError(f"expected text, found {kind(value)}")
+            raise mistaken(texts.TEXT, value)
         return cls(value)
 
 
@@ -80,12 +88,14 @@ def _pieces(written: str) -> Iterator[tuple[str, bool]]:
         if found[0] in ("{{", "}}"):
             yield found[0][0], False
         elif found[1] is None or not found[1].isidentifier():
-            raise UnfitError(
-                f"a stray brace at character {found.start() + 1}", "write {{ or }} for the brace itself"
-            )
+            raise UnfitError(STRAY.filled(at=found.start() + 1), BRACES.filled())
         else:
             yield found[1], True
     yield written[end:], False
+
+
+def _known_here(names: Iterable[str]) -> Said:
+    return texts.KNOWN_HERE.filled(names=", ".join(names))
 
 
 def plain(value: str) -> str:
@@ -153,7 +163,7 @@ def _one_or_several(value: object, listed: Callable[[object], Replies]) -> Repli
         return Replies((_of_text(value),) if value else ())
     if isinstance(value, list | tuple):
         return listed(list(value))
-    raise UnfitError(f"expected text or a list of texts and tables, found {kind(value)}")
+    raise mistaken(Text("文本，或文本和表的列表", "text or a list of texts and tables"), value)
 
 
 def _listed(messages: list[OutgoingTemplate]) -> Replies:
@@ -173,10 +183,10 @@ def _of_text(words: str) -> OutgoingTemplate:
 def _message(value: object) -> OutgoingTemplate:
     if isinstance(value, str):
         if not value:
-            raise UnfitError("must not be empty")
+            raise UnfitError(texts.EMPTY)
         return _of_text(value)
     if not isinstance(value, Mapping):
-        raise UnfitError(f"expected text or a table, found {kind(value)}")
+        raise mistaken(Text("文本或表", "text or a table"), value)
     fields = {str(name): field for name, field in value.items() if name != "type"}
     type_ = _type(value.get("type"))
     refuse(_misfits(type_, fields))
@@ -186,12 +196,14 @@ def _message(value: object) -> OutgoingTemplate:
 
 
 def _type(given: object) -> str:
-    listed = "known: " + ", ".join(BUILDERS)
+    listed = _known_here(BUILDERS)
     if given is None:
-        raise UnfitError("needs a `type`", listed)
+        raise UnfitError(Text("必须写明 `type`", "needs a `type`"), listed)
     if not isinstance(given, str) or given not in BUILDERS:
         hint = did_you_mean(str(given), BUILDERS) or listed
-        raise UnfitError("is no type of message that can be sent", hint, at=("type",))
+        raise UnfitError(
+            Text("不是能发送的消息类型", "is no type of message that can be sent"), hint, at=("type",)
+        )
     return given
 
 
@@ -200,13 +212,14 @@ def _misfits(type_: str, fields: Mapping[str, object]) -> Iterator[UnfitError]:
     wanted = inspect.signature(BUILDERS[type_]).parameters
     hints = get_type_hints(BUILDERS[type_])
     for name in fields.keys() - wanted.keys():
-        hint = did_you_mean(name, wanted) or f"a {type_} has {', '.join(wanted)}"
-        yield UnfitError(f"is not a field of a {type_}", hint, at=(name,))
+        hint = did_you_mean(name, wanted) or _known_here(wanted)
+        yield UnfitError(NO_FIELD.filled(type=type_), hint, at=(name,))
     for name in wanted.keys() & fields.keys():
         yield from _misfit(name, fields[name], hints[name])
     missing = [name for name, each in wanted.items() if each.default is each.empty and name not in fields]
     if missing:
-        yield UnfitError(f"a {type_} needs {' and '.join(f'`{name}`' for name in missing)}")
+        fields_ = joined([f"`{name}`" for name in missing], "、", " and ")
+        yield UnfitError(NEEDS.filled(type=type_, fields=fields_))
 
 
 def _misfit(name: str, value: object, hint: Any) -> Iterator[UnfitError]:
@@ -214,8 +227,8 @@ def _misfit(name: str, value: object, hint: Any) -> Iterator[UnfitError]:
     try:
         adapter.validate_python(value, strict=True)
     except ValueError:
-        wanted = "a whole number" if "int" in str(hint) else "text"
-        yield UnfitError(f"expected {wanted}, found {kind(value)}", at=(name,))
+        wrong = mistaken(texts.WHOLE if "int" in str(hint) else texts.TEXT, value)
+        yield UnfitError(wrong.message, at=(name,))
         return
     if name in WORDING and isinstance(value, str):
         try:
