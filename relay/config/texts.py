@@ -6,7 +6,7 @@ from relay.language import Text
 
 # --- kinds of values -----------------------------------------------------------------------------
 
-BOOLEAN = Text("true 或 false", "true or false")
+BOOLEAN = Text("真假值（true 或 false）", "true or false")
 WHOLE = Text("整数", "a whole number")
 DECIMAL = Text("小数", "a decimal number")
 NUMBER = Text("数字", "a number")
