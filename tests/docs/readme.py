@@ -15,6 +15,7 @@ _BLOCK = re.compile(
 )
 _TEXTS = re.compile(r'"""[^"]*"""|"[^"\n]*"|\'[^\'\n]*\'')
 _COMMENT = re.compile(r" *#.*")
+_LANGUAGE = re.compile(r"(?<=--lang )(zh|en)\b")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Block:
         """The code without what differs from one human language to the other: strings and comments."""
         if self.language == "text":
             return ""
-        return _COMMENT.sub("", _TEXTS.sub('""', self.code))
+        return _LANGUAGE.sub("", _COMMENT.sub("", _TEXTS.sub('""', self.code)))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,12 @@ from relay.cli.app import build
 from relay.config import NOT_YET, settings_table
 from relay.config.complaints import written
 from relay.store.states import STEPS, DeliveryState
+from relay.templates import PLACEHOLDERS
 
+ONE_VALUE = (
+    *("text", "text or list", "true, false", "choice", "time of day", "duration"),
+    *("文本", "文本或列表", "true、false", "选项", "时段", "时长"),
+)
 REQUIRED = {"README.md": "required", "README.zh-CN.md": "必填"}
 
 each = pytest.mark.parametrize("readme", BOTH, ids=lambda readme: readme.name)
@@ -48,7 +53,20 @@ def test_the_keys_of_routes_and_rules_are_these(readme: Readme, at: int, plugin:
         f"`{field.alias or name}`": shown(readme, None if field.is_required() else written(field.default))
         for name, field in model.model_fields.items()
     }
-    assert {key: default for key, default, _ in readme.tables("Rules and routes")[at]} == keys
+    assert {key: default for key, _, default, _ in readme.tables("Rules and routes")[at]} == keys
+
+
+@each
+def test_a_key_is_of_the_type_that_its_default_has(readme: Readme) -> None:
+    for key, kind, default, _ in (row for at in (0, 1) for row in readme.tables("Rules and routes")[at]):
+        assert (kind in ("true, false", "true、false")) is (default in ("`true`", "`false`")), key
+        assert (kind in ONE_VALUE) is not default.startswith("`["), key
+
+
+@each
+def test_the_placeholders_are_these(readme: Readme) -> None:
+    listed = [row[0] for row in readme.tables("Rules and routes")[2]]
+    assert listed == [f"`{{{name}}}`" for name in PLACEHOLDERS]
 
 
 @each

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bots import ANN, EAST, deliveries, make_bot, rule, said
-from docs.readme import BOTH, ENGLISH, Readme
+from docs.readme import BOTH, ENGLISH, PAGES, RECIPES, Readme
 
 from relay.config import load
 from relay.roles import load_plugins
@@ -21,7 +21,7 @@ ENVIRONMENT = {
     "RELAY_CONSOLE_PASSWORD": "correct horse",
 }
 PYTHON = [(readme, code) for readme in BOTH for code in readme.written_in("python")]
-TOML = [(readme, code) for readme in BOTH for code in readme.written_in("toml")]
+TOML = [(page, code) for page in PAGES for code in page.written_in("toml")]
 
 
 def name_of(case: object) -> str:
@@ -30,6 +30,8 @@ def name_of(case: object) -> str:
 
 @pytest.mark.parametrize(("readme", "code"), TOML, ids=name_of)
 def test_a_configuration_has_no_problem_and_no_warning(tmp_path: Path, readme: Readme, code: str) -> None:
+    if readme in RECIPES and "[chats]" not in code:
+        code = readme.written_in("toml")[0] + code
     whole = code if "[platform]" in code else BASE % "" + code
     (tmp_path / "bot.toml").write_text(whole, "utf-8")
     config = load(tmp_path / "bot.toml", ENVIRONMENT)
