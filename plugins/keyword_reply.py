@@ -38,7 +38,6 @@ from relay import (
 FEW = 50
 """With so many rules or fewer the trace has a line for each; with more, one for those without a chance."""
 
-
 NOTHING_TO_DO = Text("规则要写 `reply` 或 `forward_to`", "a rule needs `reply` or `forward_to`")
 NO_LIST = Text("没有可选的：`reply` 不是列表", "has nothing to choose from: `reply` is not a list")
 NO_COOLDOWN = Text("只和 `cooldown` 一起用", "counts only with `cooldown`")

@@ -8,6 +8,8 @@ import pytest
 from bots import ANN, EAST, WEST, Row, make_bot, rule
 from plugins.lists import complaints, routes, rules
 
+from relay.errors import ConfigurationError
+
 PICTURE = {"type": "picture", "url": "https://x/y.png"}
 
 
@@ -151,3 +153,13 @@ async def test_what_a_complete_bot_toml_spells_out_is_no_mistake() -> None:
         """
     async with make_bot(everything) as bot:
         assert bot.config.warnings == ()
+
+
+def test_mistakes_are_told_in_chinese_where_that_is_spoken() -> None:
+    wrong = rules({"reply": "{sendr}", "hours": "9-18"}, {"reply": "x", "regex": ["价("]})
+    with pytest.raises(ConfigurationError) as caught:
+        make_bot(wrong)
+    assert [problem.told("zh").partition("：")[2] for problem in caught.value.problems] == [
+        '不是一天中的时段（写 "09:00-18:00"，跨夜写 "22:00-06:00"；默认：""）',
+        "第 2 个字符处有误：missing )",
+    ]
