@@ -58,7 +58,7 @@ def show_problem(console: Console, problem: Problem, language: Language, label: 
 
 
 def _what(problem: Problem, language: Language) -> Styled:
-    line = Styled(clean(problem.path), "bold")
+    line = Styled().append(clean(problem.path), "bold")
     if problem.value is not None:
         line.append(" = ", "dim").append(clean(problem.value), "yellow")
     line.append("：" if language == "zh" else ": ")
