@@ -49,6 +49,6 @@ def _show(config: Config, rows: list[Row]) -> None:
 
 
 def _line(row: Row, view: View, widest: int) -> Styled:
-    line = Styled(clean(str(row["name"])).ljust(widest + 2), "bold")
+    line = Styled().append(clean(str(row["name"])).ljust(widest + 2), "bold")
     line.append_text(coloured(row["state"], view.word(texts.PLUGIN_STATES, row["state"])))
     return line.append(f"  {view.word(texts.SOURCES, row['source'])}", "dim")

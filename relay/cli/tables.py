@@ -24,7 +24,7 @@ from relay.store.protocol import Row
 ROOMY = 120
 """From this width on, there is room for ids."""
 
-WIDEST, NARROWEST = 30, 18
+WIDEST, NARROWEST = 26, 18
 """Cells for somebody's name, with and without room."""
 
 COLOURS = {
@@ -94,7 +94,7 @@ class View:
         if self._ids or not name:
             return Styled(found if roomy or self._ids else shortened(found))
         apart = self._given.get(found, name)
-        beside = clean(apart) if apart != name else shortened(found)
+        beside = clean(apart) if apart != name else shortened(found) if roomy else f"…{found[-4:]}"
         if not roomy and name not in self._shared:
             beside = ""
         told = Styled(name)
