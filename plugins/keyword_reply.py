@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from relay import (
     ChatList,
@@ -195,16 +195,15 @@ class Settings(BaseModel):
     """The table [plugins.keyword_reply]."""
 
     rules: Annotated[tuple[Rule, ...], UniqueNames] = ()
-    _book: Book = PrivateAttr()
 
     def model_post_init(self, _: object) -> None:
-        """Make the automaton once, while loading."""
-        self._book = Book(self.rules)
+        """Make the automaton while loading, not with the first message."""
+        assert self.book is not None  # noqa: S101 - what is asked for once is kept
 
-    @property
+    @cached_property
     def book(self) -> Book:
         """The rules, ready to be asked."""
-        return self._book
+        return Book(self.rules)
 
 
 plugin = Plugin("keyword_reply", settings=Settings)

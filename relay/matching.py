@@ -96,12 +96,13 @@ class Keywords:
         found: set[int] = set()
         whole = normalise(text)
         for form in _beginnings(text, whole):
-            found |= self._equals.get(form, _NONE)
+            found.update(self._equals.get(form, ()))
             for length in self._lengths:
-                found |= self._prefix.get(form[:length], _NONE)
+                if (begun := self._prefix.get(form[:length])) is not None:
+                    found |= begun
         here = self._here(whole)
         for word in here:
-            found |= self._contains.get(word, _NONE)
+            found.update(self._contains.get(word, ()))
             if word in self._whole:
                 found.update(number for number, words in self._whole[word] if here.issuperset(words))
         return found
@@ -111,9 +112,6 @@ class Keywords:
             return set()
         matches = self._automaton.find_matches_as_indexes(whole, overlapping=True)
         return {self._words[number] for number, _, _ in matches}
-
-
-_NONE: frozenset[int] = frozenset()
 
 
 def _beginnings(text: str, whole: str) -> set[str]:

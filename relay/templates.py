@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self, get_type_hints
@@ -36,7 +35,8 @@ NEEDS = Text("{type} 还需要 {fields}", "a {type} needs {fields}")
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _BREAK = re.compile("\r\n|[\n\r\t\v\f\x85\u2028\u2029]")
-_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Control characters, and what turns the direction of text.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class Template(str):
@@ -100,8 +100,7 @@ def _known_here(names: Iterable[str]) -> Said:
 
 def plain(value: str) -> str:
     """A value on one line: line breaks and tabs become a space; control characters are left out."""
-    line = _BREAK.sub(" ", value)
-    return "".join(c for c in line if unicodedata.category(c) != "Cc" and c not in _TURNS)
+    return value if value.isprintable() else _CONTROL.sub("", _BREAK.sub(" ", value))
 
 
 def placeholders(message: Message, names: Names) -> dict[str, str]:
