@@ -103,7 +103,6 @@ def test_no_command_is_promised_that_is_not_there(readme: Readme) -> None:
 
 @each
 def test_every_option_that_is_named_exists(readme: Readme) -> None:
-    every = (commands(), *commands().commands.values())
     takers = [commands(), *commands().commands.values()]
     known = {"--help", *(option for each in takers for p in each.params for option in p.opts)}
     assert set(re.findall(r"--[a-z-]+[a-z]", readme.section("Commands"))) <= known
