@@ -168,17 +168,19 @@ async def test_the_attribution_is_sender_at_chat_unless_told_otherwise() -> None
         assert said(bot, WEST) == ["Ann@East:{sender}\nhi"]
 
 
+@pytest.mark.parametrize(
+    ("msg_type", "content"),
+    [("picture", b'{"url": "https://x/y.png", "unknown": 1.50}'), ("announcement", b'{"text": "hi"}')],
+)
 @rule
-async def test_other_types_follow_their_attribution_as_received() -> None:
+async def test_other_types_follow_their_attribution_as_received(msg_type: str, content: bytes) -> None:
     async with make_bot(routes({**BETWEEN, "mode": "attributed"})) as bot:
         await bot.work()
-        content = b'{"url": "https://x/y.png", "unknown": 1.50}'
-        bot.simulator.post(EAST, ANN, "picture", content)
+        bot.simulator.post(EAST, ANN, msg_type, content)
         await bot.work()
-        kinds = [(row["kind"], row["state"]) for row in await deliveries(bot)]
-        assert [kind for kind, _ in kinds] == ["send", "forward"]
+        assert [row["kind"] for row in await deliveries(bot)] == ["send", "forward"]
         first, second = bot.simulator.ledger.in_chat(WEST)
-        assert (first.msg_type, second.msg_type, second.content) == ("text", "picture", content)
+        assert (first.msg_type, second.msg_type, second.content) == ("text", msg_type, content)
 
 
 # -- accounts and own messages --------------------------------------------------
