@@ -34,9 +34,11 @@ class Loading:
     warnings: list[Problem] = field(default_factory=list)
 
 
-def open_store(config: Config, clock: Clock, *, read_only: bool = False) -> SqliteStore:
+def open_store(
+    config: Config, clock: Clock, *, read_only: bool = False, patient: bool = False
+) -> SqliteStore:
     """The store that `storage.url` names; raises `StorageError`."""
-    return SqliteStore(config.database, clock, read_only=read_only)
+    return SqliteStore(config.database, clock, read_only=read_only, patient=patient)
 
 
 def load_plugins(config: Config) -> Loading:

@@ -55,6 +55,9 @@ class Store(Protocol):
     async def claim(self, ids: Sequence[int]) -> list[StoredMessage]:
         """Count an attempt for each message and return those that still wait."""
 
+    async def give_back(self, ids: Sequence[int]) -> None:
+        """Take back the attempt of messages that a router leaves unfinished, in good order."""
+
     async def turn(self, message: int) -> Turn | None:
         """Who acts on a room message; None when it waits no more."""
 

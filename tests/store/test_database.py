@@ -14,6 +14,7 @@ import pytest
 from bots import rule
 
 from relay.errors import StorageError
+from relay.store.sqlite import connection
 from relay.store.sqlite.connection import Database
 
 
@@ -89,7 +90,7 @@ async def test_a_reader_sees_only_what_is_committed(database: Database) -> None:
 
 @rule
 async def test_a_reader_cannot_write(database: Database) -> None:
-    with pytest.raises(apsw.ReadOnlyError):
+    with pytest.raises(StorageError, match="could not be read"):
         await database.read(lambda db: put(db, "x"))
 
 
@@ -109,7 +110,7 @@ async def test_a_full_disk_fails_the_batch_and_the_next_one_goes_on(database: Da
         connection.pragma("max_page_count", int(str(connection.pragma("page_count"))))
         connection.execute("INSERT INTO damaged (reason, body, received_at) VALUES ('x', zeroblob(9999), 0)")
 
-    with pytest.raises((StorageError, apsw.FullError)):
+    with pytest.raises(StorageError, match="could not be written"):
         await database.write(fill)
     await database.write(lambda db: db.pragma("max_page_count", 2**30))
     await database.write(lambda db: put(db, "after"))
@@ -117,8 +118,61 @@ async def test_a_full_disk_fails_the_batch_and_the_next_one_goes_on(database: Da
 
 
 @rule
-async def test_writing_after_the_end_is_refused(tmp_path: Path) -> None:
+async def test_using_it_after_the_end_is_refused(tmp_path: Path) -> None:
     database = Database(tmp_path / "relay.db")
     database.close()
-    with pytest.raises(StorageError, match="closed"):
-        await asyncio.wait_for(database.write(keys), 5)
+    for use in (database.write, database.read):
+        with pytest.raises(StorageError, match="closed"):
+            await asyncio.wait_for(use(keys), 5)
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real time passes here, as SQLite asks no clock of ours: as little of it as will do."""
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT", 50)
+    monkeypatch.setattr(connection, "BUSY_LOOK", 5)
+
+
+def lock(path: Path) -> apsw.Connection:
+    other = apsw.Connection(str(path))
+    other.execute("BEGIN IMMEDIATE")
+    return other
+
+
+@pytest.mark.usefixtures("short_waits")
+@rule
+async def test_a_patient_writer_outlasts_whoever_holds_the_lock(tmp_path: Path) -> None:
+    database = Database(tmp_path / "relay.db", patient=True)
+    other = lock(database.path)
+    job = asyncio.ensure_future(database.write(lambda db: put(db, "late")))
+    await asyncio.wait({job}, timeout=0.15)
+    assert not job.done()
+    other.close()
+    await job
+    assert await database.read(keys) == {"late"}
+    database.close()
+
+
+@pytest.mark.usefixtures("short_waits")
+@pytest.mark.parametrize("patient", [False, True])
+@rule
+async def test_a_lock_that_is_never_let_go_keeps_nobody_for_ever(tmp_path: Path, patient: bool) -> None:
+    database = Database(tmp_path / "relay.db", patient=patient)
+    other = lock(database.path)
+    job = asyncio.ensure_future(database.write(keys))
+    await asyncio.sleep(0)
+    if patient:
+        database.close()
+    with pytest.raises(StorageError, match="locked"):
+        await job
+    database.close()
+    other.close()
+
+
+@pytest.mark.usefixtures("short_waits")
+def test_a_database_that_is_locked_at_the_start_is_told_of(tmp_path: Path) -> None:
+    Database(tmp_path / "relay.db").close()
+    other = lock(tmp_path / "relay.db")
+    with pytest.raises(StorageError, match="locked"):
+        Database(tmp_path / "relay.db")
+    other.close()

@@ -33,11 +33,23 @@ class SqliteStore:
     """Every write is one transaction that is on disk when the call returns."""
 
     def __init__(
-        self, path: Path, clock: Clock, *, synchronous: str = "FULL", read_only: bool = False
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        synchronous: str = "FULL",
+        read_only: bool = False,
+        patient: bool = False,
     ) -> None:
-        """`read_only` looks into a file without migrating or writing it; `StorageError` where that fails."""
+        """`read_only` looks into a file without migrating or writing it; `StorageError` where that fails.
+
+        A `patient` one waits for a locked database until it is closed.
+        """
         self._db: Database | ReadOnlyDatabase
-        self._db = ReadOnlyDatabase(path) if read_only else Database(path, synchronous=synchronous)
+        if read_only:
+            self._db = ReadOnlyDatabase(path)
+        else:
+            self._db = Database(path, synchronous=synchronous, patient=patient)
         self._clock = clock
 
     def close(self) -> None:
@@ -75,6 +87,10 @@ class SqliteStore:
 
     async def claim(self, ids: Sequence[int]) -> list[StoredMessage]:
         return await self._db.write(lambda db: routing.claim(db, ids))
+
+    async def give_back(self, ids: Sequence[int]) -> None:
+        if ids:
+            await self._db.write(lambda db: routing.give_back(db, ids))
 
     async def turn(self, message: int) -> Turn | None:
         return await self._db.read(lambda db: routing.turn(db, message))

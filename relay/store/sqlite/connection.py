@@ -7,6 +7,7 @@ import contextlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,13 @@ T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
 
 BUSY_TIMEOUT = 10_000  # milliseconds; transactions are short, so this is an accident, not a queue
+BUSY_LOOK = 1_000  # milliseconds after which a writer that waits for the lock looks whether it is to go on
 BATCH = 512  # jobs in one transaction at the most: bounds how long other processes wait
+REFUSALS = (
+    *(apsw.BusyError, apsw.CantOpenError, apsw.CorruptError, apsw.FullError, apsw.IOError, apsw.LockedError),
+    *(apsw.NoMemError, apsw.NotADBError, apsw.PermissionsError, apsw.ProtocolError, apsw.ReadOnlyError),
+)
+"""What is the disk's fault, or its owner's; any other error of SQLite is the work's own."""
 
 
 class _Job:
@@ -44,20 +51,32 @@ class _Job:
 
 
 class Database:
-    """A connection pair to one file: `write` joins the next group commit, `read` sees what is committed."""
+    """A connection pair to one file: `write` joins the next group commit, `read` sees what is committed.
 
-    def __init__(self, path: Path, *, synchronous: str = "FULL") -> None:
+    A `patient` one waits for a database that others have locked until it is closed, any other 10 s.
+    """
+
+    def __init__(self, path: Path, *, synchronous: str = "FULL", patient: bool = False) -> None:
         self.path = path
+        self._patient = patient
+        self._closed = False
         self._synchronous = synchronous
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._writer = self._open()
-        migrate(self._writer)
+        self._migrate()
         self._reader = self._open(read_only=True)
         self._watcher = self._open(read_only=True)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="relay-read")
         self._thread = threading.Thread(target=self._run, name="relay-write", daemon=True)
         self._thread.start()
-        self._closed = False
+
+    def _migrate(self) -> None:
+        try:
+            migrate(self._writer)
+            self._writer.set_busy_timeout(BUSY_LOOK)
+        except apsw.Error as exc:
+            self._writer.close()
+            raise StorageError(f"{self.path} cannot be brought up to date: {exc}") from exc
 
     def _open(self, *, read_only: bool = False) -> apsw.Connection:
         try:
@@ -86,12 +105,20 @@ class Database:
         return await future
 
     async def read(self, work: Work[T]) -> T:
-        """Run `work` on the reading connection."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, self._reader)
+        """Run `work` on the reading connection; `StorageError` where the file cannot be read."""
+        if self._closed:
+            raise StorageError(f"{self.path.name} is closed")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work, self._reader)
+        except apsw.Error as exc:
+            raise StorageError(f"{self.path.name} could not be read: {exc}") from exc
 
     def version(self) -> int:
         """A number that differs once anybody has committed; costs microseconds and waits for nobody."""
-        return int(str(self._watcher.pragma("data_version")))
+        try:
+            return int(str(self._watcher.pragma("data_version")))
+        except apsw.Error as exc:
+            raise StorageError(f"{self.path.name} could not be read: {exc}") from exc
 
     def close(self) -> None:
         """Finish what was asked for, then let go of the file."""
@@ -128,29 +155,45 @@ class Database:
 
     def _commit(self, jobs: list[_Job]) -> None:
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
+            self._begin()
             for job in jobs:
                 self._attempt(job)
             self._writer.execute("COMMIT")
         except apsw.Error as exc:
             self._give_up(jobs, exc)
 
+    def _begin(self) -> None:
+        """Whoever holds the lock for long delays what waits here, and costs nobody anything."""
+        give_up_at = time.monotonic() + BUSY_TIMEOUT / 1000
+        while True:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+            except apsw.BusyError:
+                if self._closed or (not self._patient and time.monotonic() > give_up_at):
+                    raise
+            else:
+                return
+
     def _attempt(self, job: _Job) -> None:
         self._writer.execute("SAVEPOINT job")
         try:
             job.result = job.work(self._writer)
-        except Exception as exc:  # noqa: BLE001 - whose work it is gets to see it, by its future
-            job.error = exc
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK TO job")
+        except Exception as exc:  # whose work it is gets to see it, by its future
+            if not self._writer.in_transaction and isinstance(exc, apsw.Error):
+                raise  # SQLite has undone the whole batch with it
+            job.error = self._refused(exc) if isinstance(exc, REFUSALS) else exc
+            self._writer.execute("ROLLBACK TO job")
         self._writer.execute("RELEASE job")
+
+    def _refused(self, exc: BaseException) -> StorageError:
+        return StorageError(f"{self.path.name} could not be written: {exc}")
 
     def _give_up(self, jobs: list[_Job], exc: apsw.Error) -> None:
         with contextlib.suppress(apsw.Error):  # it may have been rolled back by what went wrong
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
         for job in jobs:
-            job.error = StorageError(f"{self.path.name} could not be written: {exc}")
+            job.error = self._refused(exc)
 
 
 def _settle(jobs: list[_Job]) -> None:

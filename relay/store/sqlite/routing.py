@@ -45,6 +45,14 @@ def claim(connection: apsw.Connection, ids: Sequence[int]) -> list[StoredMessage
     return [StoredMessage(*row) for row in rows]
 
 
+def give_back(connection: apsw.Connection, ids: Sequence[int]) -> None:
+    """Take an attempt back where it was no death that ended it."""
+    connection.executemany(
+        "UPDATE messages SET attempts = attempts - 1 WHERE id = ? AND state = 'waiting' AND attempts > 0",
+        [(each,) for each in ids],
+    )
+
+
 def turn(connection: apsw.Connection, message: int) -> Turn | None:
     """Who is to act on a room message; None when it waits no more."""
     row = ask.first(connection, _TURN, (message,))
