@@ -85,6 +85,16 @@ class BodyError(RelayError):
 class StorageError(RelayError):
     """The database cannot be used as asked."""
 
+    def __init__(self, message: Words, hint: Words | None = None) -> None:
+        super().__init__(str(message))
+        self.language: Language | None = None  #: in which it is told, where that is decided already
+        self._message = finished(message)
+        self._hint = None if hint is None else finished(hint)
+
+    def told(self, language: Language) -> dict[str, str | None]:
+        """Error and hint as commands tell them."""
+        return {"error": self._message.said(language), "hint": self._hint and self._hint.said(language)}
+
 
 class PluginError(RelayError):
     """A plugin did not load."""

@@ -7,9 +7,13 @@ import os
 from pathlib import Path
 
 from relay.errors import StorageError
+from relay.language import Text
 
 ROLES = ("supervisor", "receiver", "router", "sender", "console")
 SHARED = frozenset({"receiver", "console"})  # a new one is up before the old one goes
+
+TAKEN = Text("已有一个 relay 在 {name} 上担任 {role}", "another relay already runs as {role} on {name}")
+TAKEN_HINT = Text("先停掉那一个", "stop that one first")
 
 
 class RoleLock:
@@ -27,9 +31,7 @@ class RoleLock:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, ROLES.index(role))
         except OSError as exc:
             os.close(self._file)
-            raise StorageError(
-                f"another relay already runs as {role} on {database.name}: stop that one first"
-            ) from exc
+            raise StorageError(TAKEN.filled(role=role, name=database.name), TAKEN_HINT) from exc
 
     def release(self) -> None:
         """Let another process have the role."""

@@ -9,12 +9,7 @@ from typing import Annotated
 import typer
 
 import relay
-
-COMMANDS = (
-    *("demo", "init", "check", "run", "status", "messages", "deliveries", "retry", "discard", "plugins"),
-    "sim",
-)
-"""In the order in which somebody new needs them; each is a module here."""
+from relay.cli.called import COMMANDS
 
 COMPLETED = ("_TYPER_COMPLETE_ARGS", "COMP_WORDS")
 """Where shells put the line that is being typed."""

@@ -8,9 +8,10 @@ import typer
 from rich.text import Text as Styled
 
 from relay.cli import texts
+from relay.cli.called import typeable
 from relay.cli.problems import problem_row, show_problem
 from relay.cli.screen import clean, print_json, screen
-from relay.errors import ConfigurationError, Problem, RefusalError, RelayError
+from relay.errors import ConfigurationError, Problem, RefusalError, RelayError, StorageError
 from relay.language import Language, language_of
 
 
@@ -33,6 +34,9 @@ def complain(exc: Exception, *, json: bool, environ: Mapping[str, str]) -> int:
         case RefusalError():
             told = {**exc.told(language)}
             code = exc.exit_code
+        case StorageError():
+            told = {**exc.told(language)}
+            code = 1
         case RelayError():
             told = {"error": str(exc), "hint": None}
             code = 1
@@ -62,5 +66,5 @@ def _tell(told: Mapping[str, object], problems: Iterable[Problem], language: Lan
     console.print(Styled("relay: ", "bold red").append(clean(str(told["error"])), "default"), soft_wrap=True)
     for problem in problems:
         show_problem(console, problem, language)
-    for line in str(told["hint"] or "").splitlines():
+    for line in typeable(str(told["hint"] or "")).splitlines():
         console.print(Styled("  " + clean(line), "dim"), soft_wrap=True)

@@ -15,6 +15,7 @@ from rich.progress import track
 from rich.text import Text as Styled
 
 from relay.cli import completion, texts
+from relay.cli.called import typeable
 from relay.cli.options import configured, operating
 from relay.cli.screen import clean, print_json, screen
 from relay.cli.tables import coloured
@@ -143,7 +144,7 @@ def _state(state: DeliveryState | None, language: Language) -> Styled:
 def _show_refusal(console: Console, refusal: RefusalError, language: Language) -> None:
     told = refusal.told(language)
     console.print(Styled("✗ ", "bold red").append(clean(str(told["error"])), "default"), soft_wrap=True)
-    console.print(Styled(f"  {clean(str(told['hint']))}", "dim"), soft_wrap=True)
+    console.print(Styled(f"  {clean(typeable(str(told['hint'])))}", "dim"), soft_wrap=True)
 
 
 def _counted(outcomes: Sequence[Outcome]) -> dict[str, object]:

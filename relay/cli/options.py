@@ -13,7 +13,7 @@ import typer
 from relay.cli import texts
 from relay.clock import SystemClock
 from relay.config import Config, load
-from relay.errors import RefusalError
+from relay.errors import RefusalError, StorageError
 from relay.operator import Operator
 from relay.report import Report
 from relay.roles import Loading, load_plugins, open_store
@@ -35,7 +35,7 @@ def configured(path: Path) -> Iterator[Config]:
     config = load(path)
     try:
         yield config
-    except RefusalError as exc:
+    except (RefusalError, StorageError) as exc:
         exc.language = config.bot.language
         raise
 

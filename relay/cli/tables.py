@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Styled
 
+from relay.cli.called import typeable
 from relay.cli.screen import clean
 from relay.config import Config
 from relay.language import Language, Text
@@ -76,7 +77,7 @@ class View:
 
     def said(self, text: Text, **values: object) -> str:
         """A text in the bot's language."""
-        return text.said(self.language, **values)
+        return typeable(text.said(self.language, **values))
 
     def word(self, texts: Mapping[str, Text], key: object) -> str:
         """The name for people of a state, a kind or the like; itself where it has none."""

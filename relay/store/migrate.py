@@ -8,6 +8,7 @@ from importlib import resources
 import apsw
 
 from relay.errors import StorageError
+from relay.store import texts
 
 
 def migrations() -> list[tuple[int, str]]:
@@ -53,15 +54,9 @@ def refuse_other_schema(version: int) -> None:
     newest = migrations()[-1][0]
     _refuse_newer(version, newest)
     if version < newest:
-        raise StorageError(
-            f"the database has schema {version}, and this relay reads schema {newest}: "
-            "`relay run` brings it up to date once the older bot has ended"
-        )
+        raise StorageError(texts.OLDER.filled(version=version, newest=newest), texts.OLDER_HINT)
 
 
 def _refuse_newer(version: int, newest: int) -> None:
     if version > newest:
-        raise StorageError(
-            f"the database has schema {version}, and this relay knows schemas up to {newest}: "
-            "use the newer relay that wrote it"
-        )
+        raise StorageError(texts.NEWER.filled(version=version, newest=newest), texts.NEWER_HINT)

@@ -66,6 +66,7 @@ def relay(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LANG", "en_GB.UTF-8")
     monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(sys, "argv", ["relay"])
 
     def run(*arguments: str, columns: int | None = None) -> Ended:
         if columns:

@@ -8,7 +8,7 @@ import pytest
 from cli.conftest import Relay
 
 import relay as package
-from relay.cli.app import COMMANDS
+from relay.cli.called import COMMANDS, typeable
 
 
 def test_the_version_is_told(relay: Relay) -> None:
@@ -95,4 +95,20 @@ def test_a_database_that_is_none_is_told_without_a_traceback(relay: Relay, fresh
     (fresh.parent / "relay.db").write_text("this is no database, and it is longer than a header " * 9)
     ended = relay("status", "--config", str(fresh), "--json")
     assert ended.code == 1
-    assert "cannot be opened" in ended.json()["error"]
+    assert "不能当作数据库打开" in ended.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("`relay run` starts it", "`.venv/bin/relay run` starts it"),
+        ("用 relay status 看", "用 .venv/bin/relay status 看"),
+        ("a relay that runs, and other/relay run", "a relay that runs, and other/relay run"),
+    ],
+)
+def test_what_people_are_told_to_type_works_where_they_are(
+    monkeypatch: pytest.MonkeyPatch, text: str, typed: str
+) -> None:
+    monkeypatch.setattr("sys.argv", [".venv/bin/relay"])
+    monkeypatch.setenv("PATH", "")
+    assert typeable(text) == typed

@@ -8,10 +8,11 @@ from types import ModuleType
 
 import pytest
 
-from relay import questions
+from relay import operator, questions
 from relay.cli import texts
 from relay.console import texts as console
 from relay.language import Text, language_of
+from relay.store import texts as storage
 from relay.store.states import DeliveryKind, DeliveryState, Evidence, MessageState
 from relay.wire.content import TYPES
 
@@ -24,7 +25,11 @@ def texts_of(module: ModuleType) -> Iterator[tuple[str, Text]]:
             yield from ((f"{name}[{key}]", text) for key, text in value.items() if isinstance(text, Text))
 
 
-EVERY = [(name, text) for module in (texts, console, questions) for name, text in texts_of(module)]
+EVERY = [
+    (name, text)
+    for module in (texts, console, questions, operator, storage)
+    for name, text in texts_of(module)
+]
 PLURAL = {"s"}
 """What English alone needs to be filled in."""
 

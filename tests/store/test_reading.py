@@ -52,7 +52,7 @@ async def test_it_writes_nothing(tmp_path: Path) -> None:
     reader.close()
 
 
-@pytest.mark.parametrize(("schema", "words"), [(1, "brings it up to date"), (9999, "newer relay")])
+@pytest.mark.parametrize(("schema", "words"), [(1, "reads schema"), (9999, "knows schemas up to")])
 def test_the_file_of_another_version_stays_as_it_is(tmp_path: Path, schema: int, words: str) -> None:
     assert schema != migrations()[-1][0]
     path = with_schema(made(tmp_path), schema)

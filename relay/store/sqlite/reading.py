@@ -10,6 +10,7 @@ from urllib.parse import quote
 import apsw
 
 from relay.errors import StorageError
+from relay.store import texts
 from relay.store.migrate import refuse_other_schema
 from relay.store.sqlite.connection import BUSY_TIMEOUT, Work
 
@@ -25,7 +26,7 @@ class ReadOnlyDatabase:
             self._connection = _open(path)
             version = int(str(self._connection.pragma("user_version")))
         except apsw.Error as exc:
-            raise StorageError(f"{path} cannot be opened as a database: {exc}") from exc
+            raise StorageError(texts.NOT_OPENED.filled(path=path, reason=exc)) from exc
         try:
             refuse_other_schema(version)
         except StorageError:
@@ -37,11 +38,13 @@ class ReadOnlyDatabase:
         try:
             return work(self._connection)
         except apsw.Error as exc:
-            raise StorageError(f"{self.path.name} could not be read: {exc}") from exc
+            raise StorageError(
+                texts.NOT_READ.filled(name=self.path.name, reason=exc), texts.NOT_READ_HINT
+            ) from exc
 
     async def write(self, _: Work[T]) -> Never:
         """Refuse."""
-        raise StorageError(f"{self.path.name} was opened to be read only")
+        raise StorageError(texts.READ_ONLY.filled(name=self.path.name))
 
     def version(self) -> int:
         """A number that differs once anybody has committed."""
