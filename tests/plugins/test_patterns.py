@@ -83,3 +83,7 @@ def test_many_patterns_as_one_tell_that_none_matches() -> None:
     patterns = [Pattern("(?i)a"), Pattern("(?P<n>b)"), Pattern("(?P<n>c)")]
     assert [Patterns(patterns).may_match(text) for text in ("A", "B", "c")] == [True, False, True]
     assert not Patterns([]).may_match("a")
+
+
+def test_a_pattern_that_quotes_to_its_end_quotes_no_other() -> None:
+    assert Patterns([Pattern(r"a\Qb"), Pattern(r"\Qc\E")]).may_match("c")
