@@ -253,3 +253,25 @@ def test_a_program_that_dies_is_told_with_its_last_words(tmp_path: Path) -> None
 )
 def test_of_a_log_only_what_is_serious_is_shown(line: bytes, shown: str | None) -> None:
     assert _serious(line) == shown
+
+
+def test_a_new_bot_runs_once_its_environment_is_filled_in(relay: Relay, tmp_path: Path) -> None:
+    """`relay init`, `.env` written, and the real thing against a simulator."""
+    platform, public, console = ports.any_free(), ports.any_free(), ports.any_free()
+    assert relay("init", str(tmp_path), "--lang", "en").code == 0
+    config = tmp_path / "bot.toml"
+    text = config.read_text("utf-8").replace("https://oapi-yzj.miaokol.com", f"http://127.0.0.1:{platform}")
+    for default, port in (("8080", public), ("8081", console)):
+        text = text.replace(f"#port = {default}", f"port = {port}")
+    config.write_text(text.replace("#base_url", "base_url"), "utf-8")
+    (tmp_path / ".env").write_text(
+        "".join(f"{k}={v}\n" for k, v in {**SECRETS, "RELAY_APP_ID": "sim-app"}.items())
+    )
+    simulator, bot = start("sim", "--port", str(platform)), start("run", "--config", str(config))
+    try:
+        until(lambda: reachable(f"http://127.0.0.1:{public}/readyz"))
+    finally:
+        for process in (bot, simulator):
+            process.terminate()
+            process.communicate(timeout=PATIENCE)
+    assert bot.returncode == 0
