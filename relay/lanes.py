@@ -12,6 +12,7 @@ from relay.store.values import Pause
 WINDOW = 60_000  # ms: the platform counts per minute
 PAUSE_STEPS = (5_000, 15_000, 30_000, 60_000)  # ms: a throttled account waits longer each time
 HALT_STEP = 30_000  # ms between looks whether the platform takes us again
+LONGEST_PAUSE = 60_000  # ms; one that seems longer is the work of a clock that was put back
 EVERYBODY = ""  # the account of a pause that holds up all
 
 
@@ -32,14 +33,23 @@ class Lane:
         self._chance = chance
         self._starts: deque[int] = deque()
         self._next_at = 0
+        wait = pace.min_interval or (WINDOW // pace.per_minute if pace.jitter else 0)
+        self._longest_wait = round(wait * (1 + pace.jitter))
 
     def room(self, now: int) -> int:
         """How many messages may go out now."""
+        self._heed_the_clock(now)
         if now < self._next_at:
             return 0
         while self._starts and self._starts[0] <= now - WINDOW:
             self._starts.popleft()
         return self._pace.per_minute - len(self._starts)
+
+    def _heed_the_clock(self, now: int) -> None:
+        """A clock that was put back makes nobody wait for longer than it would have been anyway."""
+        if self._starts and self._starts[-1] > now:
+            self._starts = deque(min(start, now) for start in self._starts)
+        self._next_at = min(self._next_at, now + self._longest_wait)
 
     def opens_at(self) -> int:
         """When there is room again, if there is none now."""
@@ -83,7 +93,7 @@ class Lanes:
 
     def room(self, account: str, now: int) -> int:
         """How many messages the account may send now."""
-        if any(pause.until > now for pause in self._held_by(account)):
+        if any(now < pause.until <= now + LONGEST_PAUSE for pause in self._held_by(account)):
             return 0
         return self._lane(account).room(now)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 
 from relay.store.states import DeliveryState, Evidence
 from relay.store.values import Signal, Tracked, Verdict
-from relay.wire.content import content_of
+from relay.wire.content import content_of, same_content
 from relay.wire.entries import failure_reason
 
 PATIENCE = 60_000  # ms that a signal waits for the answer that names its api_send_svrid
@@ -17,7 +16,6 @@ FORWARD_WINDOW = 600_000  # ms after its start in which a forward's echo is look
 _S = DeliveryState
 _API_SEND_ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})\.([0-9]{1,9})")
 _REVIVED_BY_ECHO = frozenset({_S.SENDING, _S.UNKNOWN, _S.QUEUED, _S.HELD, _S.EXPIRED, _S.FAILED})
-_STANDS = frozenset({_S.ACCEPTED, _S.DELIVERED})
 
 
 def api_send_id(origin: str, delivery: int, number: int) -> str:
@@ -39,10 +37,12 @@ def unmatched(signal: Signal, now: int) -> Verdict | None:
 
 
 def judge_failure(signal: Signal, tracked: Tracked) -> Verdict:
-    """A failure event fails whatever it speaks of, for good; one for a superseded attempt is counted."""
+    """A failure event fails the attempt that it speaks of; the delivery too, if no later attempt was made."""
+    if tracked.failed:
+        return Verdict(signal, tracked, counter="failure_repeated_total")
     if tracked.state is _S.DISCARDED:
         return Verdict(signal, tracked, counter="failure_after_discard_total")
-    if tracked.number != tracked.attempts and tracked.state in (*_STANDS, _S.SENDING):
+    if tracked.number != tracked.attempts:
         return Verdict(signal, tracked, counter="failure_of_earlier_attempt_total")
     reason = failure_reason(signal.raw)
     words = f"failure event: {reason}" if reason else "failure event"
@@ -50,15 +50,16 @@ def judge_failure(signal: Signal, tracked: Tracked) -> Verdict:
 
 
 def judge_echo(signal: Signal, tracked: Tracked) -> Verdict:
-    """An echo shows that the attempt took effect, unless a failure event spoke of it."""
+    """An echo shows that its attempt took effect, unless a failure event spoke of that attempt."""
+    if tracked.failed:
+        return Verdict(signal, tracked)
     if tracked.echo is not None:
         return Verdict(signal, tracked, counter="duplicate_effect_total")
-    if tracked.spoken:
-        return Verdict(signal, tracked)
     if tracked.state is _S.DISCARDED:
         return Verdict(signal, tracked, counter="echo_after_discard_total")
-    doubled = tracked.number != tracked.attempts and tracked.state in (*_STANDS, _S.SENDING)
-    counter = "duplicate_effect_total" if doubled and tracked.evidence is Evidence.ECHO else None
+    if tracked.spoken:
+        return Verdict(signal, tracked, counter="echo_after_failure_total")
+    counter = "duplicate_effect_total" if tracked.doubled else None
     state = _S.ACCEPTED if tracked.state in _REVIVED_BY_ECHO else tracked.state
     return Verdict(signal, tracked, state, Evidence.ECHO, None, counter)
 
@@ -68,17 +69,3 @@ def fitting_forward(signal: Signal, candidates: Sequence[Tracked]) -> Tracked | 
     content = content_of(signal.raw)
     fitting = [each for each in candidates if same_content(content_of(each.entry), content)]
     return fitting[0] if len(fitting) == 1 else None
-
-
-def same_content(sent: bytes, echoed: bytes) -> bool:
-    """Whether two contents say the same, however the platform spells it on the way back."""
-    if sent == echoed:
-        return True
-    try:
-        return bool(_read(sent) == _read(echoed))
-    except (ValueError, RecursionError):
-        return False
-
-
-def _read(content: bytes) -> object:
-    return json.loads(content, parse_int=str, parse_float=str)

@@ -14,12 +14,13 @@ from relay.attempts import CONFIGURATION_CODES, NoAnswer, Policy, classify, resu
 from relay.client import Client
 from relay.clock import Clock
 from relay.directory import Directory
+from relay.errors import StorageError
 from relay.lanes import WINDOW, Lanes
 from relay.names import Names
 from relay.notices import Notices
 from relay.store.protocol import Store
 from relay.store.states import AttemptOutcome, DeliveryKind
-from relay.store.values import Delivery, Intent, Pause, Signal, Tracked, Verdict
+from relay.store.values import Delivery, Intent, Pause, Result, Signal, Tracked, Verdict
 from relay.store.watch import Watch
 from relay.tasks import Tasks
 from relay.wire.answers import Answer
@@ -29,6 +30,8 @@ log = structlog.get_logger("relay.sender")
 
 IDLE = 0.25  # seconds after which a quiet sender looks again: delays and deadlines wake nobody
 MOST_REQUESTS = 64  # on their way at the same time
+SHARE = 16  # of these, the targets of one account
+RECORD_TRIES = 30  # seconds, one try in each, that a disk that refuses is waited for
 SIGNALS_AT_ONCE = 200
 
 
@@ -57,6 +60,7 @@ class Sender:
         self._directory = Directory(client, store, clock)
         self._watch = Watch(store, clock)
         self._requests = Tasks()
+        self._busy: dict[str, set[str]] = {}  #: by account, the targets of requests on their way
         self._errands = Tasks()
         self._epoch = 0
         self._opens_at = 0  #: when the first account that its pace holds up may send again
@@ -138,7 +142,9 @@ class Sender:
         if room <= 0:
             return False
         lines = await self._store.due(self._settings.send_batch)
-        requests = self._within_pace(self._batches(lines))[:room]
+        # An echo may settle a delivery before its request has been answered: that one still counts.
+        free = [line for line in lines if line[0].target not in self._busy.get(line[0].account, ())]
+        requests = self._within_pace(self._within_share(self._batches(free)))[:room]
         chosen = [delivery for request in requests for delivery in request]
         if not chosen:
             return False
@@ -146,9 +152,22 @@ class Sender:
         for request in requests:
             begun = [intents[delivery.id] for delivery in request if delivery.id in intents]
             if begun:
-                self._lanes.use(begun[0].delivery.account, len(begun), self._clock.now())
+                account = begun[0].delivery.account
+                self._lanes.use(account, len(begun), self._clock.now())
+                self._busy.setdefault(account, set()).update(each.delivery.target for each in begun)
                 self._requests.start(self._request(begun))
         return True
+
+    def _within_share(self, requests: list[list[Delivery]]) -> list[list[Delivery]]:
+        """No account takes so many requests that its own trouble leaves no room for others'."""
+        room = {account: SHARE - len(targets) for account, targets in self._busy.items()}
+        allowed = []
+        for request in requests:
+            account = request[0].account
+            if room.setdefault(account, SHARE) > 0:
+                room[account] -= len(request)
+                allowed.append(request)
+        return allowed
 
     def _batches(self, lines: Sequence[list[Delivery]]) -> list[list[Delivery]]:
         """One list per request, in line: a message to several targets, or messages to one."""
@@ -180,17 +199,35 @@ class Sender:
 
     async def _request(self, intents: list[Intent]) -> None:
         """One request: the intent is on record, now the bytes may go."""
+        try:
+            await self._send(intents)
+        finally:
+            self._busy[intents[0].delivery.account] -= {intent.delivery.target for intent in intents}
+        self._watch.nudge()
+
+    async def _send(self, intents: list[Intent]) -> None:
         answer = await self._exchange(intents)
         now = self._clock.now()
         # The lane first: what goes back to queued must find it closed already.
         pauses = self._mind_lane(intents[0].delivery.account, answer, now)
         ended = results(intents, answer, self._settings.policy, now)
-        await self._store.record_results(ended)
-        for pause in pauses:
-            await self._store.set_pause(pause)
+        await self._record(ended, pauses)
         await self._notices.ended(intents, ended)
         await self._notices.paused(pauses, now)
-        self._watch.nudge()
+
+    async def _record(self, ended: list[Result], pauses: list[Pause]) -> None:
+        """Write what only this process knows, as often as it takes: its end would make it unknown."""
+        for patience in range(RECORD_TRIES, -1, -1):
+            try:
+                await self._store.record_results(ended)
+                for pause in pauses:
+                    await self._store.set_pause(pause)
+                return
+            except StorageError as exc:
+                if not patience:
+                    raise
+                log.error("results_not_recorded", error=str(exc), tries_left=patience)
+                await self._clock.sleep(1.0)
 
     async def _exchange(self, intents: list[Intent]) -> Answer | NoAnswer:
         first = intents[0].delivery

@@ -176,8 +176,10 @@ class Tracked:
     attempts: int
     evidence: Evidence | None
     spoken: bool
-    echo: int | None  #: the message in which an attempt of it came back already
+    echo: int | None  #: the message in which the attempt in question came back already
     number: int  #: of the attempt in question, which need not be the last
+    failed: bool  #: whether a failure event spoke of that attempt
+    doubled: bool  #: whether another attempt came back, and none spoke against it
     entry: bytes = b""  #: a forward's received entry
 
 

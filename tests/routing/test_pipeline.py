@@ -23,10 +23,11 @@ from relay.simulator.clockwork import START, ManualClock
 from relay.state import StateBook
 from relay.store.protocol import Store
 from relay.store.values import Routing
+from relay.trace import LENGTH
 
 ZONE = dt.timezone(dt.timedelta(hours=8))
 NAMES = {"west": (WEST,), "both": (WEST, NORTH)}
-MESSAGE = Message("m1", "1", ONE, EAST, "room", ANN, "text", dt.datetime.now(ZONE), b'{"content":"hi"}')
+MESSAGE = Message("m1", "1", ONE, EAST, "room", ANN, "text", dt.datetime(2026, 1, 5, 9, tzinfo=ZONE), b'{"content":"hi"}')
 
 
 def resolve(name: str) -> tuple[str, ...]:
@@ -102,6 +103,18 @@ async def ends_the_process(message: Message, ctx: Any) -> None:
     raise SystemExit(1)
 
 
+async def interrupts(message: Message, ctx: Any) -> None:
+    raise KeyboardInterrupt
+
+
+async def leaves_the_tree_of_errors(message: Message, ctx: Any) -> None:
+    raise BaseException("x")  # noqa: TRY002, RUF100 - what a plugin should not do either
+
+
+async def closes_itself(message: Message, ctx: Any) -> None:
+    raise GeneratorExit
+
+
 def raises_in_a_thread(message: Message, ctx: Any) -> None:
     raise StopIteration
 
@@ -117,6 +130,9 @@ def ends_its_thread(message: Message, ctx: Any) -> None:
         (times_itself_out, "times_itself_out: TimeoutError at test_pipeline.py:"),
         (cancels_itself, "cancels_itself: RuntimeError"),
         (ends_the_process, "ends_the_process: RuntimeError"),
+        (interrupts, "interrupts: RuntimeError"),
+        (leaves_the_tree_of_errors, "leaves_the_tree_of_errors: BaseException at test_pipeline.py:"),
+        (closes_itself, "closes_itself: GeneratorExit at test_pipeline.py:"),
         (raises_in_a_thread, "raises_in_a_thread: RuntimeError"),
         (ends_its_thread, "ends_its_thread: RuntimeError"),
     ],
@@ -137,7 +153,7 @@ async def test_a_handler_that_raises_is_noted_and_the_others_go_on(
         7,
         [Reply("x"), "a text"],
         {"reply": "x"},
-        Reply(Outgoing("text", {"when": dt.datetime.now(ZONE)})),
+        Reply(Outgoing("text", {"when": dt.datetime(2026, 1, 5, 9, tzinfo=ZONE)})),
         Reply(Outgoing("text", {"nan": float("nan")})),
         Reply(picture(b"bytes")),  # type: ignore[arg-type] # wrong on purpose
         Send(7, "x"),  # type: ignore[arg-type] # wrong on purpose
@@ -294,6 +310,17 @@ async def test_a_note_with_half_a_character_can_be_stored() -> None:
 
     line = (await run(loaded("first", notes))).trace[0]
     assert (line.rule, line.reason) == ("\ufffd", "\ufffd")
+
+
+@rule
+async def test_a_note_of_whatever_kind_can_be_stored() -> None:
+    async def notes(message: Message, ctx: Any) -> None:
+        ctx.note(7, {"ten": "yuan"})
+        ctx.trace.note("\ud83d", "", ["no"], "x" * 9999)
+
+    first, second = (await run(loaded("first", notes))).trace
+    assert (first.rule, first.reason) == ("7", "{'ten': 'yuan'}")
+    assert (second.plugin, second.decision, second.reason) == ("\ufffd", "['no']", "x" * LENGTH)
 
 
 @rule

@@ -9,7 +9,7 @@ import apsw
 
 from relay.store.sqlite import ask
 from relay.store.values import Identified
-from relay.wire.content import content_of
+from relay.wire.content import content_of, same_content
 
 _NEW = """
 SELECT id, account, wx_svrid, chat, chat_type, sender, type, time,
@@ -46,15 +46,21 @@ _HEARD_AT_LAST = """
 UPDATE deliveries SET entry = ?
 WHERE message = ? AND account = ? AND kind = 'forward' AND entry IS NULL
 """
-# Until its echo has come, whatever we send may still come back; and an echo may come twice.
-_MAY_BE_ECHO = """
-SELECT m.raw, d.body, a.echo IS NULL AND a.started_at >= ?4 FROM attempts a
-JOIN deliveries d ON d.id = a.delivery LEFT JOIN messages m ON m.id = d.entry
-WHERE a.account = ?1 AND a.started_at >= ?3 AND d.target = ?2
-  AND (a.outcome IS NULL OR a.outcome IN ('taken', 'unknown'))
+# Until its echo has come, whatever we sent may still come back, and an echo may come twice. Only
+# what never left cannot: a refusal may be mistaken.
+_MAY_COME_BACK = """
+SELECT m.raw, d.body, a.echo IS :id OR (a.echo IS NULL AND a.started_at >= :expected)
+FROM attempts a {index} JOIN deliveries d ON d.id = a.delivery LEFT JOIN messages m ON m.id = d.entry
+WHERE a.account = :account AND a.started_at >= {since} AND d.target = :chat AND a.outcome IS NOT 'not_sent'
 """
-ECHO_EXPECTED = 60_000  # ms in which an own message may be the echo of any that has none yet
-ECHO_POSSIBLE = 600_000  # ms in which the same content may be an echo, come late or twice
+_MAY_BE_ECHO = (
+    _MAY_COME_BACK.format(index="INDEXED BY attempts_awaited", since=":possible AND a.echo IS NULL")
+    + " UNION ALL "
+    + _MAY_COME_BACK.format(index="INDEXED BY attempts_pace", since=":again AND a.echo IS NOT NULL")
+)
+ECHO_EXPECTED = 60_000  # ms in which an own message may be the echo of anything that has none yet
+ECHO_POSSIBLE = 86_400_000  # ms in which the same content may be the echo of what has none yet
+ECHO_AGAIN = 600_000  # ms in which the same content may be an echo that came before
 
 
 def anything_new(connection: apsw.Connection) -> bool:
@@ -126,11 +132,18 @@ def _refusal_of_own(connection: apsw.Connection, new: _Candidate, include_own: b
 
 def _may_be_echo(connection: apsw.Connection, new: _Candidate) -> bool:
     """Rather one message of staff too few than a loop: a delivery without an echo may have any content."""
-    since = (new.received_at - ECHO_POSSIBLE, new.received_at - ECHO_EXPECTED)
+    asked = {
+        "id": new.id,
+        "account": new.account,
+        "chat": new.chat,
+        "expected": new.received_at - ECHO_EXPECTED,
+        "possible": new.received_at - ECHO_POSSIBLE,
+        "again": new.received_at - ECHO_AGAIN,
+    }
     said = content_of(new.raw)
     return any(
-        awaited or content_of(entry or body) == said
-        for entry, body, awaited in ask.every(connection, _MAY_BE_ECHO, (new.account, new.chat, *since))
+        awaited or same_content(content_of(entry or body), said)
+        for entry, body, awaited in ask.every(connection, _MAY_BE_ECHO, asked)
     )
 
 

@@ -12,7 +12,9 @@ from relay.store.sqlite import ask
 from relay.store.states import AttemptOutcome, DeliveryKind, DeliveryState, Evidence
 from relay.store.values import Delivery, Intent, Pause, Result, Settled
 
-_COLUMNS = "id, message, kind, account, target, state, attempts, spent, solo, position, expires_at, retry_at"
+_COLUMNS = (
+    "id, message, kind, account, target, state, attempts, spent, solo, position, expires_at, retry_at, entry"
+)
 _OPEN = "state IN ('queued', 'sending', 'unknown')"
 _LOST = """EXISTS (
   SELECT 1 FROM deliveries d
@@ -33,7 +35,7 @@ WHERE {_OPEN} AND (account, target) > (?, ?) ORDER BY account, target LIMIT 1
 """
 _FIRST_IN_LINE = f"""
 SELECT {_COLUMNS} FROM deliveries INDEXED BY deliveries_open
-WHERE {_OPEN} AND account = ? AND target = ? AND due_at <= ? AND (kind = 'send' OR entry IS NOT NULL)
+WHERE {_OPEN} AND account = ? AND target = ? AND due_at <= ?
   AND (after IS NULL OR EXISTS (
     SELECT 1 FROM deliveries d WHERE d.id = deliveries.after AND d.state IN ('accepted', 'delivered')))
 ORDER BY position LIMIT ?
@@ -92,15 +94,16 @@ def _pairs(connection: apsw.Connection) -> Iterator[tuple[str, str]]:
 def _line(connection: apsw.Connection, account: str, target: str, depth: int, now: int) -> list[Delivery]:
     ready: list[Delivery] = []
     for row in ask.every(connection, _FIRST_IN_LINE, (account, target, now, depth)):
-        delivery, retry_at = _delivery(row), row[-1]
-        if delivery.state != DeliveryState.QUEUED or retry_at > now:
+        delivery, (retry_at, entry) = _delivery(row), row[-2:]
+        heard = delivery.kind is DeliveryKind.SEND or entry is not None
+        if delivery.state is not DeliveryState.QUEUED or retry_at > now or not heard:
             break
         ready.append(delivery)
     return ready
 
 
 def _delivery(row: Sequence[Any]) -> Delivery:
-    number, message, kind, account, target, state, attempts, spent, solo, position, expires_at, _ = row
+    number, message, kind, account, target, state, attempts, spent, solo, position, expires_at, *_ = row
     return Delivery(
         id=number,
         message=message,
@@ -183,7 +186,7 @@ def anything_due(connection: apsw.Connection, now: int) -> bool:
             WHERE after IS NOT NULL AND state = 'queued' AND {_LOST}
             UNION ALL
             SELECT 1 FROM deliveries INDEXED BY deliveries_unheard
-            WHERE kind = 'forward' AND entry IS NULL AND state = 'queued' AND created_at <= :unheard
+            WHERE kind = 'forward' AND entry IS NULL AND state = 'queued' AND updated_at <= :unheard
             LIMIT 1
             """,
             _times(now),
@@ -222,7 +225,7 @@ def settle_due(connection: apsw.Connection, now: int) -> list[Settled]:
         """
         UPDATE deliveries INDEXED BY deliveries_unheard SET state = 'failed', updated_at = :now,
                error = 'account ' || account || ' did not hear the message, so it cannot forward it'
-        WHERE kind = 'forward' AND entry IS NULL AND state = 'queued' AND created_at <= :unheard
+        WHERE kind = 'forward' AND entry IS NULL AND state = 'queued' AND updated_at <= :unheard
         """,
     )
     ended = (row for step in steps for row in ask.every(connection, step + _SETTLED, _times(now)))

@@ -20,26 +20,32 @@ _EVENTS = """
 SELECT id, 1, account, '', kind, api_send_id, api_send_svrid, '', raw, received_at
 FROM events WHERE signal = 1 AND id > ? ORDER BY id LIMIT ?
 """
-_BY_ID = """
-SELECT d.id, d.state, d.attempts, d.evidence, d.spoken,
-       (SELECT max(echo) FROM attempts WHERE delivery = d.id), a.number
-FROM deliveries d JOIN attempts a ON a.delivery = d.id
+_TRACKED = """
+SELECT d.id, d.state, d.attempts, d.evidence, d.spoken, a.echo, a.number, a.failure IS NOT NULL, EXISTS (
+  SELECT 1 FROM attempts o
+  WHERE o.delivery = d.id AND o.number <> a.number AND o.echo IS NOT NULL AND o.failure IS NULL)
+"""
+_BY_ID = f"""
+{_TRACKED} FROM deliveries d JOIN attempts a ON a.delivery = d.id
 WHERE d.id = ?1 AND a.number = ?2 AND ?3 IN (d.account, '')
 """
-_BY_SVRID = """
-SELECT d.id, d.state, d.attempts, d.evidence, d.spoken,
-       (SELECT max(echo) FROM attempts WHERE delivery = d.id), a.number
-FROM attempts a JOIN deliveries d ON d.id = a.delivery
+_BY_SVRID = f"""
+{_TRACKED} FROM attempts a JOIN deliveries d ON d.id = a.delivery
 WHERE a.api_send_svrid = ?1 AND ?2 IN (d.account, '')
 """
-_FORWARDS = """
-SELECT d.id, d.state, d.attempts, d.evidence, d.spoken, a.echo, a.number, m.raw
+_FORWARDS = f"""
+{_TRACKED}, m.raw
 FROM attempts a JOIN deliveries d ON d.id = a.delivery AND d.attempts = a.number
 JOIN messages m ON m.id = d.entry
 WHERE a.echo IS NULL AND a.account = ? AND a.started_at BETWEEN ? AND ?
   AND (a.outcome IS NULL OR a.outcome IN ('taken', 'unknown'))
   AND d.target = ? AND d.kind = 'forward' AND m.type = ?
 """
+_ECHOED = """
+UPDATE attempts SET echo = ?, api_send_svrid = coalesce(api_send_svrid, nullif(?, ''))
+WHERE delivery = ? AND number = ? AND echo IS NULL
+"""
+_SPOKEN_OF = "UPDATE attempts SET failure = ? WHERE delivery = ? AND number = ? AND failure IS NULL"
 
 
 def signals(connection: apsw.Connection, after: tuple[int, int], limit: int) -> list[Signal]:
@@ -69,9 +75,10 @@ def forwards_without_echo(connection: apsw.Connection, signal: Signal, window: i
 
 
 def _tracked(row: Sequence[Any]) -> Tracked:
-    number, state, attempts, evidence, spoken, echo, attempt, *entry = row
+    number, state, attempts, evidence, spoken, echo, attempt, failed, doubled, *entry = row
     found = None if evidence is None else Evidence(evidence)
-    return Tracked(number, DeliveryState(state), attempts, found, bool(spoken), echo, attempt, *entry)
+    told = (echo, attempt, bool(failed), bool(doubled))
+    return Tracked(number, DeliveryState(state), attempts, found, bool(spoken), *told, *entry)
 
 
 def settle(connection: apsw.Connection, verdicts: Sequence[Verdict], confirm_after: int, now: int) -> None:
@@ -79,15 +86,23 @@ def settle(connection: apsw.Connection, verdicts: Sequence[Verdict], confirm_aft
     for verdict in verdicts:
         if verdict.state is not None and not _move(connection, verdict, now + confirm_after, now):
             continue  # it moved meanwhile: the signal stays, and is judged anew
-        if verdict.about is not None and not verdict.signal.failure:
-            connection.execute(
-                "UPDATE attempts SET echo = ? WHERE delivery = ? AND number = ? AND echo IS NULL",
-                (verdict.signal.id, verdict.about.id, verdict.about.number),
-            )
-        if verdict.counter:
-            count(connection, verdict.counter)
+        doubled = _record(connection, verdict)
+        for counter in {verdict.counter, doubled} - {None}:
+            count(connection, str(counter))
         table = "events" if verdict.signal.failure else "messages"
         connection.execute(f"UPDATE {table} SET signal = 0 WHERE id = ?", (verdict.signal.id,))
+
+
+def _record(connection: apsw.Connection, verdict: Verdict) -> str | None:
+    """Keep what was learnt about the attempt; the counter of a second echo that came in the same breath."""
+    if verdict.about is None:
+        return None
+    signal, attempt = verdict.signal, (verdict.about.id, verdict.about.number)
+    if signal.failure:
+        connection.execute(_SPOKEN_OF, (signal.id, *attempt))
+        return None
+    connection.execute(_ECHOED, (signal.id, signal.api_send_svrid, *attempt))
+    return None if connection.changes() else "duplicate_effect_total"
 
 
 def _move(connection: apsw.Connection, verdict: Verdict, settle_at: int, now: int) -> bool:
