@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
+import itertools
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
 from relay.clock import Clock
+from relay.errors import StorageError
 from relay.message import Message
 from relay.pipeline import Pipeline
 from relay.store.protocol import Store
@@ -25,8 +30,10 @@ IDENTIFY_BATCH = 500
 MOST_AT_ONCE = 64
 MOST_ATTEMPTS = 3  # a message that killed the router so often is set aside (contract 4.7)
 IDLE = 0.25  # seconds after which a quiet router looks again: copies whose patience ended wake nobody
+WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds before a store that refused is asked again; the last one for ever
 
 Conversation = tuple[str, str]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,11 @@ class RouterSettings:
 
 
 class Router:
-    """One per store. `step` does what can be done now; `run` does so for ever."""
+    """One per store. `step` does what can be done now; `run` does so for ever.
+
+    A store that refuses is asked again for as long as the router runs: nothing but the death of the
+    process counts against the messages in hand.
+    """
 
     def __init__(self, store: Store, pipeline: Pipeline, clock: Clock, settings: RouterSettings) -> None:
         self._store = store
@@ -54,15 +65,23 @@ class Router:
         self._suspects: deque[Identified] = deque()
         self._tasks = Tasks()
         self._acting: dict[str, str] = {}
+        self._claimed: set[int] = set()
+        self._stop = asyncio.Event()
+        self._refused = False
         self._started = False
         self._caught_up = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Route until told to stop, then finish what is in hand."""
-        while not stop.is_set():
-            if not await self.step():
-                await self._watch.wait(IDLE)
-        await self._tasks.wait()
+        """Route until told to stop, then finish what is in hand, or leave it as if it had never been."""
+        self._stop = stop
+        with contextlib.suppress(StorageError):  # it was logged, and only a stop ends the asking
+            while not stop.is_set():
+                if not await self.step():
+                    await self._insist(lambda: self._watch.wait(IDLE))
+        with contextlib.suppress(StorageError):
+            await self._tasks.wait()
+        with contextlib.suppress(StorageError):
+            await self._store.give_back(sorted(self._claimed))
 
     async def drain(self) -> None:
         """Route everything that can be routed by now."""
@@ -83,11 +102,13 @@ class Router:
 
     async def _accounts_known(self) -> bool:
         """Nothing is routed before we can tell our own from others (contract 4.3)."""
-        return self._settings.accounts_configured or await self._store.meta("accounts_listed_at") is not None
+        if self._settings.accounts_configured:
+            return True
+        return await self._insist(lambda: self._store.meta("accounts_listed_at")) is not None
 
     async def _resume(self) -> None:
         """Take up what an earlier router left; what it died over is tried alone first."""
-        for each in await self._store.waiting():
+        for each in await self._insist(self._store.waiting):
             if each.attempts:
                 self._suspects.append(each)
             else:
@@ -95,8 +116,10 @@ class Router:
         self._started = True
 
     async def _identify(self) -> bool:
-        new, looked_at = await self._store.identify(
-            IDENTIFY_BATCH, self._settings.remember, include_own=self._pipeline.includes_own
+        new, looked_at = await self._insist(
+            lambda: self._store.identify(
+                IDENTIFY_BATCH, self._settings.remember, include_own=self._pipeline.includes_own
+            )
         )
         for each in new:
             self._enqueue(each)
@@ -121,15 +144,20 @@ class Router:
         if suspect.attempts >= MOST_ATTEMPTS:
             await self._set_aside(suspect)
         else:
-            for claimed in await self._store.claim([suspect.id]):
+            for claimed in await self._claim([suspect.id]):
                 await self._route(claimed)
         return True
+
+    async def _claim(self, ids: list[int]) -> list[StoredMessage]:
+        claimed = await self._insist(lambda: self._store.claim(ids))
+        self._claimed.update(each.id for each in claimed)
+        return claimed
 
     async def _set_aside(self, suspect: Identified) -> None:
         reason = f"the router died {suspect.attempts} times while it was in hand"
         line = TraceLine("", "", "set_aside", reason, 0.0)
         aside = Routing(suspect.id, MessageState.SET_ASIDE, reason, (line,))
-        await self._store.finish(aside, self._settings.expire_after)
+        await self._insist(lambda: self._store.finish(aside, self._settings.expire_after))
         log.error("message_set_aside", message=f"m{suspect.id}", attempts=suspect.attempts)
 
     # -- side by side ----------------------------------------------------------
@@ -148,7 +176,7 @@ class Router:
                 chosen.append(head)
         if not chosen:
             return False
-        claimed = {each.id: each for each in await self._store.claim([head.id for head in chosen])}
+        claimed = {each.id: each for each in await self._claim([head.id for head in chosen])}
         for head in chosen:
             self._tasks.start(self._take_turn((head.account, head.chat), claimed.get(head.id)))
         return True
@@ -172,7 +200,7 @@ class Router:
         alone = head.chat_type != "room" or head.own  # staff at one phone are heard by that phone
         if alone or self._acting.get(head.chat) == head.account:
             return "now"
-        turn = await self._store.turn(head.id)
+        turn = await self._insist(lambda: self._store.turn(head.id))
         if turn is None:
             return "gone"
         self._acting[head.chat] = turn.acting
@@ -189,13 +217,47 @@ class Router:
         self._watch.nudge()
 
     async def _route(self, claimed: StoredMessage) -> None:
-        routing = await self._pipeline.run(claimed.id, _message(claimed, self._settings.zone))
-        finished = await self._store.finish(routing, self._settings.expire_after)
+        message = _message(claimed, self._settings.zone)
+        routing = await self._insist(lambda: self._pipeline.run(claimed.id, message))
+        finished = await self._insist(lambda: self._store.finish(routing, self._settings.expire_after))
+        self._claimed.discard(claimed.id)
         self._pipeline.stored(routing)
         if not finished:  # another account's copy was first
             self._acting.pop(claimed.chat, None)
         elif not claimed.own:
             self._acting[claimed.chat] = claimed.account
+
+    # -- while the disk refuses ------------------------------------------------
+
+    async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the store until it obeys; `StorageError` only once the router is told to stop."""
+        for seconds in itertools.chain(WAITS, itertools.repeat(WAITS[-1])):
+            try:
+                answer = await ask()
+            except StorageError as exc:
+                if self._stop.is_set():
+                    raise
+                self._say_refused(exc)
+            else:
+                self._refused = False
+                return answer
+            await self._pause(seconds)
+        raise AssertionError("the waits never end")
+
+    def _say_refused(self, exc: StorageError) -> None:
+        """Once for each time that it began."""
+        if not self._refused:
+            self._refused = True
+            log.error("router_waits_for_storage", error=str(exc))
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or until the stop."""
+        waits = [asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(self._stop.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
 
 
 def _message(stored: StoredMessage, zone: dt.tzinfo) -> Message:

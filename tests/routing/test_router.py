@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import inspect
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,6 +31,7 @@ from relay.errors import StorageError
 from relay.message import Message
 from relay.pipeline import Pipeline
 from relay.router import MOST_ATTEMPTS, Router, RouterSettings
+from relay.store.protocol import Store
 from relay.store.states import DeliveryKind, MessageState
 from relay.store.values import NewDelivery, Routing, TraceLine
 from relay.testing import Bot
@@ -176,6 +178,22 @@ async def test_finishing_a_message_again_adds_nothing() -> None:
 
 
 @rule
+async def test_a_source_that_a_copy_was_acted_on_for_is_not_acted_on_again() -> None:
+    """Also where the copy has waited through it, as one does whose source became known late."""
+    async with make_bot() as bot:
+        await receive(bot, entry("1"))
+        await receive(bot, entry("2"), account=TWO)
+        one, two = await claim(bot)
+        assert await bot.store.finish(Routing(two, MessageState.ROUTED, None, (), (forward(),)), 1000)
+        await bot.store._db.write(
+            lambda db: db.execute("UPDATE messages SET state = 'waiting' WHERE id = ?", (one,))
+        )
+        assert not await bot.store.finish(Routing(one, MessageState.ROUTED, None, (), (forward(),)), 1000)
+        assert [row["reason"] for row in await messages(bot)] == [f"copy of m{two}", None]
+        assert [row["message_id"] for row in await deliveries(bot)] == [f"m{two}"]
+
+
+@rule
 async def test_of_two_copies_in_hand_at_once_the_first_to_end_counts() -> None:
     async with make_bot() as bot:
         await receive(bot, entry("1"))
@@ -284,25 +302,64 @@ async def test_what_was_let_through_but_not_routed_is_taken_up_after_a_restart()
         assert [row["state"] for row in await messages(bot)] == ["routed", "routed"]
 
 
+class Refusing:
+    """A store that refuses what is listed, as a full or locked disk does."""
+
+    def __init__(self, bot: Bot, *calls: str) -> None:
+        self.store = bot.store
+        self.refused = list(calls)
+        self.times = 0
+
+    def __getattr__(self, name: str) -> Any:
+        asked = getattr(self.store, name)
+
+        async def ask(*args: Any, **more: Any) -> Any:
+            if name in self.refused:
+                self.times += 1
+                raise StorageError("the disk is full")
+            return await asked(*args, **more)
+
+        return ask if inspect.iscoroutinefunction(asked) else asked
+
+
+async def refused_often(bot: Bot, store: Refusing) -> None:
+    """Let time go by until the router has asked more often than a deadly message is tried."""
+
+    async def there() -> bool:
+        await bot.clock.advance(1)
+        return store.times > MOST_ATTEMPTS
+
+    await eventually(there)
+
+
+@pytest.mark.parametrize("call", ["waiting", "identify", "turn", "claim", "finish"])
 @rule
-async def test_a_router_whose_store_refuses_ends_and_says_so() -> None:
-    """Its supervisor starts it anew; going on would leave the message's conversation standing still."""
-
-    class Full:
-        def __init__(self, store: Any) -> None:
-            self.store = store
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.store, name)
-
-        async def finish(self, *_: Any) -> bool:
-            raise StorageError("the disk is full")
-
+async def test_a_store_that_refuses_for_a_while_costs_no_message_an_attempt(call: str) -> None:
     async with make_bot() as bot:
-        await receive(bot, entry())
-        ending = Router(Full(bot.store), cast(Pipeline, Gates()), bot.clock, SETTINGS)
-        with pytest.raises(StorageError, match="full"):
-            await ending.drain()
+        await receive(bot, entry("1"), entry("2", "behind it"))
+        store = Refusing(bot, call)
+        draining = asyncio.create_task(
+            Router(cast(Store, store), cast(Pipeline, Gates()), bot.clock, SETTINGS).drain()
+        )
+        await refused_often(bot, store)
+        store.refused.clear()
+        await bot.clock.drive(draining)
+        assert [row["state"] for row in await messages(bot)] == ["routed", "routed"]
+        assert await attempts(bot) == [1, 1]
+
+
+@rule
+async def test_a_stop_while_the_store_refuses_counts_against_no_message() -> None:
+    async with make_bot() as bot:
+        await receive(bot, entry("1"), entry("2", chat_wxid=WEST))
+        store, stop = Refusing(bot, "finish"), asyncio.Event()
+        ending = Router(cast(Store, store), cast(Pipeline, Gates()), bot.clock, SETTINGS)
+        running = asyncio.create_task(ending.run(stop))
+        await refused_often(bot, store)
+        assert await attempts(bot) == [1, 1]
+        stop.set()
+        await bot.clock.drive(running)
+        assert await attempts(bot) == [0, 0]
 
 
 @rule
