@@ -169,5 +169,6 @@ async def test_results_that_the_disk_refuses_are_written_when_it_takes_them() ->
                 return draining.done()
 
             await eventually(done_at_last)
+            await bot.pass_time(61)
         assert (await states(bot), len(desk.requests)) == (["delivered"], 1)
         assert [each["event"] for each in logs].count("results_not_recorded") == 3

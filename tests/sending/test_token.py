@@ -25,6 +25,7 @@ class Platform:
         self.token_answers = list(token_answers)
         self.tokens = 0
         self.valid = ""
+        self.status = 200
         self.used: list[str] = []
 
     async def request(
@@ -34,7 +35,10 @@ class Platform:
             return await self._token()
         token = json.loads(body)["access_token"]
         self.used.append(token)
-        return read_answer(200, b'{"errcode":%d}' % (0 if token == self.valid else 110))
+        if token == self.valid:
+            return read_answer(200, b'{"errcode":0}')
+        refusal = {"errcode": 110, "message": f"{token} and secret are not known"}
+        return read_answer(self.status, json.dumps(refusal).encode())
 
     async def _token(self) -> Answer | NoAnswer:
         self.tokens += 1
@@ -148,6 +152,44 @@ async def test_without_a_token_nothing_is_sent(body: bytes) -> None:
     [answer] = await ask(client(platform), 1)
     assert isinstance(answer, NoAnswer)
     assert not answer.sent
+
+
+@rule
+async def test_a_server_that_fails_is_not_asked_again_whatever_it_says() -> None:
+    """It may have done what it was asked for (contract 4.6)."""
+    platform = Platform()
+    asking = client(platform)
+    await ask(asking, 1)
+    platform.valid, platform.status = "another", 502
+    assert await ask(asking, 1) == [110]
+    assert (platform.used, platform.tokens) == (["t1", "t1"], 1)
+
+
+@rule
+async def test_whose_token_was_replaced_by_then_takes_the_new_one() -> None:
+    platform = Platform()
+    asking = client(platform)
+    old = await asking._current_token()
+    assert isinstance(old, str)
+    new = await asking._new_token(old)
+    assert await asking._new_token(old) == new
+    assert platform.tokens == 2
+
+
+@rule
+async def test_no_secret_leaves_the_client_in_the_words_of_the_platform() -> None:
+    platform = Platform()
+    asking = client(platform)
+    platform.token_answers = [
+        read_answer(200, b'{"errcode":0,"access_token":"token-%d"}' % number) for number in (1, 2)
+    ]
+    answer = await asking.post("/x", compose)
+    assert isinstance(answer, Answer)
+    assert answer.message == "*** and *** are not known"
+    platform.token_answers = [read_answer(200, b'{"errcode":102,"message":"not secret, nor token-1"}')]
+    answer = await asking.post("/x", compose)
+    assert isinstance(answer, Answer)
+    assert answer.message == "not ***, nor ***"
 
 
 def test_credentials_do_not_print_their_secret() -> None:
