@@ -122,7 +122,10 @@ class Pipeline:
             log.warning("handler_timed_out", plugin=loaded.name, handler=handler.name, message=message.id)
             page.tear_out()
             return False
-        except Exception as exc:  # noqa: BLE001 - a border: logged, and in the trace
+        except asyncio.CancelledError:  # ours: a handler's own is told as an error of its
+            page.tear_out()
+            raise
+        except BaseException as exc:  # noqa: BLE001 - a border: logged, and in the trace
             where = _where(exc)
             trace.note(loaded.name, "", "error", f"{handler.name}: {type(exc).__name__} at {where}")
             log.error(
@@ -174,7 +177,7 @@ async def _run(handler: Handler, message: Message, ctx: Context) -> object:
         if handler.is_async:
             return await handler.function(message, ctx)
         return await _in_thread(handler.function, message, ctx)
-    except SystemExit as exc:  # asyncio would end the whole process with it
+    except (SystemExit, KeyboardInterrupt) as exc:  # asyncio would end the whole process with it
         raise RuntimeError("the handler wanted to end the process") from exc
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from relay.clock import Clock
 from relay.config.values import Duration
 from relay.store.protocol import Store
 from relay.store.values import StateChange
+from relay.wire.scalars import INT64_MAX, INT64_MIN
+
+LATEST = 253_402_300_799_999  # the last millisecond of the calendar: nothing ends later
 
 Key = tuple[str, str]
 Stored = tuple[str, int | None]  # a value as JSON, and until when it counts (None: for good)
@@ -47,7 +51,7 @@ class StateBook:
 
     def change(self, key: Key, value: str | None, ttl: int | None, by: int | None = None) -> StateChange:
         """Show a change to everybody from now on; what is to be stored comes back."""
-        expires_at = None if ttl is None else self._clock.now() + ttl
+        expires_at = None if ttl is None else min(self._clock.now() + ttl, LATEST)
         change = StateChange(*key, value, expires_at, by)
         self._pending.setdefault(key, []).append(change)
         return change
@@ -91,7 +95,13 @@ class StatePage:
         return State(self, plugin)
 
     def write(self, key: Key, value: str | None, ttl: int | None, by: int | None = None) -> None:
-        """Take down a change; RuntimeError once the handler has ended."""
+        """Take down a change; RuntimeError once the handler has ended.
+
+        Raises TypeError or ValueError for what could not be stored with the message's decisions later.
+        """
+        _check_text(key[1])
+        if value is not None:
+            _check_text(value)
         if self._closed:
             raise RuntimeError("the handler has ended: its state can be changed no more")
         self._changes.append(self.book.change(key, value, ttl, by))
@@ -113,20 +123,32 @@ class State:
         return default if value is None else json.loads(value)
 
     async def set(self, key: str, value: Any, *, ttl: str | float | None = None) -> None:  # noqa: ANN401, RUF100
-        """Remember a value for good, or for `ttl` (`"10m"` or seconds). TypeError for what is not JSON."""
-        self._page.write((self._plugin, key), json.dumps(value, ensure_ascii=False), _milliseconds(ttl))
+        """Remember a value for good, or for `ttl` (`"10m"` or seconds).
+
+        Raises TypeError or ValueError for what is not JSON.
+        """
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        self._page.write((self._plugin, key), text, _milliseconds(ttl))
 
     async def delete(self, key: str) -> None:
         """Forget a value."""
         self._page.write((self._plugin, key), None, None)
 
     async def increment(self, key: str, by: int = 1, *, ttl: str | float | None = None) -> int:
-        """Add to a number that begins at 0, and return it; others may add to it at the same time."""
+        """Add to a number that begins at 0, and return it; others may add to it at the same time.
+
+        Raises TypeError for what is no whole number, ValueError where 64 bits do not hold it.
+        """
+        _check_number(by)
+        milliseconds = _milliseconds(ttl)
+        _check_text(key)
         stored = await self._page.book.stored((self._plugin, key))
-        self._page.write((self._plugin, key), None, _milliseconds(ttl), by)
+        _check_number(_number(self._page.book.view((self._plugin, key), stored)) + by)
+        self._page.write((self._plugin, key), None, milliseconds, by)
         return _number(self._page.book.view((self._plugin, key), stored))
 
     async def _view(self, key: str) -> str | None:
+        _check_text(key)
         stored = await self._page.book.stored((self._plugin, key))
         return self._page.book.view((self._plugin, key), stored)
 
@@ -134,4 +156,22 @@ class State:
 def _milliseconds(ttl: str | float | None) -> int | None:
     if ttl is None:
         return None
-    return int(Duration(ttl)) if isinstance(ttl, str) else round(ttl * 1000)
+    if isinstance(ttl, str):
+        return int(Duration(ttl))
+    if not math.isfinite(ttl):
+        raise ValueError("ttl is no length of time")
+    return round(min(max(ttl * 1000, 0), LATEST))
+
+
+def _check_text(text: object) -> None:
+    """What is not text, or cannot be stored as such."""
+    if not isinstance(text, str):
+        raise TypeError(f"a key is a string, not {type(text).__name__}")
+    text.encode()
+
+
+def _check_number(number: object) -> None:
+    if not isinstance(number, int):
+        raise TypeError(f"what is added is a whole number, not {type(number).__name__}")
+    if not INT64_MIN <= number <= INT64_MAX:
+        raise ValueError("64 bits do not hold the number")

@@ -7,7 +7,7 @@ import time
 from relay.store.values import TraceLine
 from relay.wire.scalars import storable
 
-REASON_LENGTH = 300
+LENGTH = 300
 
 
 class Trace:
@@ -23,14 +23,20 @@ class Trace:
         return tuple(self._lines)
 
     def note(self, plugin: str, rule: str, decision: str, reason: str = "") -> None:
-        """Say what a rule decided, or with decision "no" which condition failed."""
+        """Say what a rule decided, or with decision "no" which condition failed.
+
+        What is no string is told as its `str`; what is long or cannot be stored is cut and replaced.
+        """
         now = time.perf_counter()
         ms = round((now - self._since) * 1000, 3)
         self._since = now
-        words = storable(reason[:REASON_LENGTH])
-        self._lines.append(TraceLine(plugin, storable(rule), decision, words, ms))
+        self._lines.append(TraceLine(_words(plugin), _words(rule), _words(decision), _words(reason), ms))
 
     def add(self, other: Trace) -> None:
         """Append what was noted in another trace."""
         self._lines.extend(other.lines)
         self._since = time.perf_counter()
+
+
+def _words(said: object) -> str:
+    return storable(str(said)[:LENGTH])

@@ -27,7 +27,9 @@ from relay.trace import LENGTH
 
 ZONE = dt.timezone(dt.timedelta(hours=8))
 NAMES = {"west": (WEST,), "both": (WEST, NORTH)}
-MESSAGE = Message("m1", "1", ONE, EAST, "room", ANN, "text", dt.datetime(2026, 1, 5, 9, tzinfo=ZONE), b'{"content":"hi"}')
+MESSAGE = Message(
+    "m1", "1", ONE, EAST, "room", ANN, "text", dt.datetime(2026, 1, 5, 9, tzinfo=ZONE), b'{"content":"hi"}'
+)
 
 
 def resolve(name: str) -> tuple[str, ...]:

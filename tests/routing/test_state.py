@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-from bots import ANN, BEN, EAST, WEST, make_bot, rule, said
+import pytest
+from bots import ANN, BEN, EAST, WEST, entry, make_bot, receive, rule, said
+
+from relay.state import LATEST, State, StateBook, StatePage
+from relay.store.states import MessageState
+from relay.store.values import Routing
 
 PLUGIN = """
 import asyncio
@@ -95,3 +103,69 @@ async def test_a_forgotten_value_is_gone(tmp_path: Path) -> None:
             await bot.work()
         assert said(bot, EAST)[-1] == "2 nothing"
         assert await bot.store.state("counter", "word") is None
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[tuple[StatePage, State, StateBook]]:
+    async with make_bot() as bot:
+        book = StateBook(bot.store, bot.clock)
+        page = book.open()
+        yield page, page.of("p"), book
+        await receive(bot, entry())
+        [message], _ = await bot.store.identify(1, 10**12)
+        routing = Routing(message.id, MessageState.ROUTED, None, (), (), page.close())
+        assert await bot.store.finish(routing, 1000)  # whatever was taken can be stored
+
+
+HALF = "\ud83d"  # of a character: no UTF-8 can hold it
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda state: state.set("k", float("nan")), ValueError),
+        (lambda state: state.set("k", [float("inf")]), ValueError),
+        (lambda state: state.set("k", HALF), ValueError),
+        (lambda state: state.set("k", {HALF: 1}), ValueError),
+        (lambda state: state.set("k", object()), TypeError),
+        (lambda state: state.set("k", 1, ttl=float("nan")), ValueError),
+        (lambda state: state.set("k", 1, ttl=float("inf")), ValueError),
+        (lambda state: state.set("k", 1, ttl="soon"), ValueError),
+        (lambda state: state.set("k", 1, ttl=[1]), TypeError),
+        (lambda state: state.set(HALF, 1), ValueError),
+        (lambda state: state.set(7, 1), TypeError),
+        (lambda state: state.get(HALF), ValueError),
+        (lambda state: state.get(("k",)), TypeError),
+        (lambda state: state.delete(HALF), ValueError),
+        (lambda state: state.delete(None), TypeError),
+        (lambda state: state.increment(HALF), ValueError),
+        (lambda state: state.increment(7), TypeError),
+        (lambda state: state.increment("k", 2**63), ValueError),
+        (lambda state: state.increment("k", 0.5), TypeError),
+        (lambda state: state.increment("k", "1"), TypeError),
+        (lambda state: state.increment("k", ttl=float("nan")), ValueError),
+    ],
+)
+@rule
+async def test_what_cannot_be_stored_is_refused_where_it_is_said(call: Any, error: type[Exception]) -> None:
+    async with opened() as (_, state, _):
+        with pytest.raises(error):
+            await call(state)
+
+
+@rule
+async def test_a_number_ends_where_64_bits_end() -> None:
+    async with opened() as (_, state, _):
+        assert await state.increment("k", 2**63 - 1) == 2**63 - 1
+        with pytest.raises(ValueError, match="64 bits"):
+            await state.increment("k")
+        assert await state.get("k") == 2**63 - 1
+
+
+@rule
+async def test_no_time_ends_after_the_calendar() -> None:
+    async with opened() as (page, state, _):
+        await state.set("k", 1, ttl=1e300)
+        await state.set("k", 1, ttl="3650d")
+        assert await state.get("k") == 1
+        assert page.close()[0].expires_at == LATEST
