@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import aiohttp
 import structlog
 
-from relay.attempts import CONFIGURATION_CODES, TOKEN_CODES, NoAnswer
+from relay.attempts import CONFIGURATION_CODES, TOKEN_CODES, NoAnswer, classify
 from relay.clock import Clock
+from relay.log import Masking
+from relay.store.states import AttemptOutcome
 from relay.wire.answers import Answer, read_answer, read_token
 from relay.wire.requests import token_body
 
@@ -22,6 +25,7 @@ MOST_ANSWER_BYTES = 4 * 1024 * 1024
 # Shorter than the platform's own, whatever it is: on a connection that it has
 # closed already, a request looks sent although nothing arrived.
 KEEP_ALIVE = 4.0
+TOKENS_KEPT = 4  # late answers may name a token that has been replaced
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 
@@ -138,6 +142,7 @@ class Client:
         self._clock = clock
         self._fetching: asyncio.Task[str | Answer | NoAnswer] | None = None
         self._token = ""
+        self._tokens: deque[str] = deque(maxlen=TOKENS_KEPT)
         self._refresh_at = 0
 
     @property
@@ -165,10 +170,19 @@ class Client:
         if not isinstance(token, str):
             return token
         answer = await send(token)
-        if isinstance(answer, Answer) and answer.errcode in TOKEN_CODES:
+        if _refuses_token(answer):
             token = await self._new_token(token)
-            return await send(token) if isinstance(token, str) else token
+            answer = await send(token) if isinstance(token, str) else token
+        return self._masked(answer)
+
+    def _masked(self, answer: Answer | NoAnswer) -> Answer | NoAnswer:
+        """The answer without our secrets in the platform's own words: these are stored and logged."""
+        if isinstance(answer, Answer) and answer.message:
+            return replace(answer, message=self._secrets().text(answer.message))
         return answer
+
+    def _secrets(self) -> Masking:
+        return Masking((self._credentials.app_secret, *self._tokens))
 
     async def _current_token(self) -> str | Answer | NoAnswer:
         if self._token and self._clock.now() < self._refresh_at:
@@ -196,8 +210,15 @@ class Client:
         if token is None:
             log.warning("token_refused", status=answer.status, errcode=answer.errcode)
             refused = answer.errcode in CONFIGURATION_CODES
-            return answer if refused else NoAnswer(False, f"no token: errcode {answer.errcode}")
+            return self._masked(answer) if refused else NoAnswer(False, f"no token: errcode {answer.errcode}")
         self._token = token.access_token
+        self._tokens.append(self._token)
         self._refresh_at = asked_at + int(token.expires_in * 1000 * REFRESH_AT)
         log.info("token_fetched", expires_in=token.expires_in)
         return self._token
+
+
+def _refuses_token(answer: Answer | NoAnswer) -> bool:
+    """Only where nothing can have come of the request may it be sent again."""
+    ending = classify(answer)
+    return ending.outcome is AttemptOutcome.NOT_EXECUTED and ending.code in TOKEN_CODES
