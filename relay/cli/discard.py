@@ -29,7 +29,7 @@ def discard(
     ids: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="ID…", help="Deliveries, as d12 or 12.", autocompletion=completion.ids_to_discard
+            metavar="ID", help="Deliveries, as d12 or 12.", autocompletion=completion.ids_to_discard
         ),
     ] = None,
     config: ConfigPath = DEFAULT_CONFIG,

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+import relay
 from relay.cli import shortcut
 
 
@@ -29,6 +30,9 @@ def execute(arguments: Sequence[str]) -> int:
 
 
 def _execute(arguments: Sequence[str]) -> int:
+    if list(arguments) == ["--version"]:
+        print(f"relay {relay.__version__}")
+        return 0
     serving = shortcut.read(arguments)
     if serving is not None:
         return serving.serve()

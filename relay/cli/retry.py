@@ -30,7 +30,7 @@ def retry(
     ids: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="ID…", help="Deliveries, as d12 or 12.", autocompletion=completion.ids_to_retry
+            metavar="ID", help="Deliveries, as d12 or 12.", autocompletion=completion.ids_to_retry
         ),
     ] = None,
     config: ConfigPath = DEFAULT_CONFIG,

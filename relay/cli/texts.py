@@ -33,9 +33,7 @@ COPIED_PLUGIN = Text(
     "A copy of the plugin that comes with relay, for you to change. Without this file, that one runs.",
 )
 WRITTEN = Text("{folder} 里已准备好一个新机器人", "a new bot is in {folder}")
-STEP_FILL = Text(
-    "复制 .env.example 并填写平台的密钥：", "Copy .env.example and fill in the platform's secrets:"
-)
+STEP_FILL = Text("复制 .env.example 并填写：", "Copy .env.example and fill it in:")
 STEP_CHECK = Text("检查配置：", "Ask relay what it thinks of it:")
 STEP_RUN = Text("启动：", "Let it serve:")
 
