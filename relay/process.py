@@ -17,7 +17,7 @@ import structlog
 from relay import log as logging
 from relay.clock import Clock, SystemClock
 from relay.config import Config, load
-from relay.errors import ConfigurationError, RelayError
+from relay.errors import ConfigurationError, RelayError, StorageError
 from relay.lock import RoleLock
 from relay.roles import (
     build_receiver,
@@ -94,12 +94,7 @@ async def _serve(config: Config, role: str) -> bool:
 async def _alive(store: Store, role: str, clock: Clock) -> AsyncIterator[None]:
     """Report the role alive while it is."""
 
-    async def beat() -> None:
-        while True:
-            await store.beat(role, os.getpid(), {})
-            await clock.sleep(BEAT)
-
-    task = asyncio.create_task(beat())
+    task = asyncio.create_task(_beat(store, role, clock))
     try:
         yield
     finally:
@@ -108,6 +103,19 @@ async def _alive(store: Store, role: str, clock: Clock) -> AsyncIterator[None]:
             await task
         with contextlib.suppress(RelayError):
             await store.leave(role, os.getpid())
+
+
+async def _beat(store: Store, role: str, clock: Clock) -> None:
+    silent = False
+    while True:
+        try:
+            await store.beat(role, os.getpid(), {})
+            silent = False
+        except StorageError as exc:  # whoever asks takes the role for dead meanwhile
+            if not silent:
+                log.warning("heartbeat_not_written", role=role, error=str(exc))
+            silent = True
+        await clock.sleep(BEAT)
 
 
 class _Orders:
