@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -69,7 +71,12 @@ def supervise(path: Path) -> int:
 
 def _supervise(path: Path, config: Config) -> int:
     configure_log(config)
-    _check(path, strictly=False)
+    check = _Check(path)
+    try:
+        check.wait()
+        check.judge(strictly=False)
+    finally:
+        check.end()
     lock = RoleLock(config.database, "supervisor")
     try:
         open_store(config, SystemClock()).close()  # migrates, before anybody else looks
@@ -78,22 +85,54 @@ def _supervise(path: Path, config: Config) -> int:
         lock.release()
 
 
-def _check(path: Path, *, strictly: bool) -> None:
-    """Let a process of its own load the plugins: what they run on import must not run here.
+class _Check:
+    """`relay check` as a process of its own: what plugins run on import must neither run nor hang here."""
 
-    At the start a plugin that does not load is told of and left out; a reload (`strictly`) refuses it.
-    """
-    command = [sys.executable, "-m", "relay", "check", "--json", "--config", str(path)]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=CHECK_TIMEOUT, check=False)  # noqa: S603
-        rows = json.loads(done.stdout)["problems"]
-    except (subprocess.TimeoutExpired, ValueError, LookupError) as exc:
-        problem = Problem("plugins", texts.CHECK_FAILED.filled(reason=type(exc).__name__))
-        raise ConfigurationError((problem,)) from exc
-    found = [_problem(row) for row in rows]
-    grave = [each for each, row in zip(found, rows, strict=True) if strictly or "line" not in row]
-    if grave:
-        raise ConfigurationError(tuple(grave))
+    def __init__(self, path: Path) -> None:
+        self._told = tempfile.TemporaryFile()  # noqa: SIM115 - until `end`; a pipe could fill up unread
+        command = [sys.executable, "-m", "relay", "check", "--json", "--config", str(path)]
+        self._process = subprocess.Popen(  # noqa: S603 - our own program, and words of our own
+            command, stdin=subprocess.DEVNULL, stdout=self._told, stderr=subprocess.DEVNULL
+        )
+        self._until = time.monotonic() + CHECK_TIMEOUT
+
+    def over(self) -> bool:
+        """Whether it has ended, or has had its time."""
+        return self._process.poll() is not None or time.monotonic() > self._until
+
+    def wait(self) -> None:
+        """Return when it is over."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(CHECK_TIMEOUT)
+
+    def end(self) -> None:
+        """Let go of it, whether it is over or not."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._told.close()
+
+    def judge(self, *, strictly: bool) -> None:
+        """Raise `ConfigurationError` for what it found.
+
+        At the start a plugin that does not load is told of and left out; a reload (`strictly`) refuses it.
+        """
+        try:
+            rows = self._rows()
+        except (TimeoutError, ValueError, LookupError) as exc:
+            problem = Problem("plugins", texts.CHECK_FAILED.filled(reason=type(exc).__name__))
+            raise ConfigurationError((problem,)) from exc
+        found = [_problem(row) for row in rows]
+        grave = [each for each, row in zip(found, rows, strict=True) if strictly or "line" not in row]
+        if grave:
+            raise ConfigurationError(tuple(grave))
+
+    def _rows(self) -> list[dict[str, Any]]:
+        if self._process.poll() is None:
+            raise TimeoutError
+        self._told.seek(0)
+        rows: list[dict[str, Any]] = json.loads(self._told.read())["problems"]
+        return rows
 
 
 def _problem(row: Mapping[str, Any]) -> Problem:
@@ -110,6 +149,7 @@ class _Supervisor:
         self._config = config
         self._lifeline, self._held = os.pipe()
         self._signals: list[int] = []
+        self._check: _Check | None = None
         passed = _passed()
         self._children = [
             _Child("receiver", _listen("server", config.server.host, config.server.port, passed)),
@@ -182,12 +222,24 @@ class _Supervisor:
     # -- reload ----------------------------------------------------------------
 
     def _reload_if_asked(self) -> None:
-        if signal.SIGHUP not in self._signals:
-            return
-        self._signals = [number for number in self._signals if number != signal.SIGHUP]
+        """Look whether a reload was asked for, or one that was passes the check; never wait for it."""
+        if signal.SIGHUP in self._signals:
+            self._signals = [number for number in self._signals if number != signal.SIGHUP]
+            self._end_check()
+            self._check = _Check(self._path)
+        if self._check is not None and self._check.over():
+            self._reload(self._check)
+            self._end_check()
+
+    def _end_check(self) -> None:
+        if self._check is not None:
+            self._check.end()
+            self._check = None
+
+    def _reload(self, check: _Check) -> None:
         try:
             config = load(self._path)
-            _check(self._path, strictly=True)
+            check.judge(strictly=True)
             self._refuse_moves(config)
         except ConfigurationError as exc:
             for problem in exc.problems:
@@ -229,6 +281,7 @@ class _Supervisor:
     # -- the end ---------------------------------------------------------------
 
     def _stop(self) -> int:
+        self._end_check()
         running = [child.process for child in self._children if child.process is not None]
         running += [child.replaced for child in self._children if child.replaced is not None]
         running += [process for child in self._children for process in child.leaving]

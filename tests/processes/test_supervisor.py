@@ -116,3 +116,62 @@ def test_a_good_configuration_takes_effect_at_reload(tmp_path: Path) -> None:
             await until(lambda: b"90 yuan" in simulator.ledger.in_chat(rooms(0)[0])[-1].content)
 
     asyncio.run(go())
+
+
+SLOW = """
+import pathlib
+import time
+
+from relay import Plugin
+
+plugin = Plugin("slow")
+pathlib.Path(__file__).with_suffix(".begun").touch()
+time.sleep(60)
+"""
+
+
+async def _reload_slowly(bot: LiveBot) -> None:
+    """Ask for a reload whose check takes a minute, and return once it has begun."""
+    plugins = bot.folder / "plugins"
+    plugins.mkdir(exist_ok=True)
+    (plugins / "slow.py").write_text(SLOW)
+    assert bot.process is not None
+    bot.process.send_signal(signal.SIGHUP)
+    await until((plugins / "slow.begun").exists)
+
+
+def test_a_role_that_dies_while_a_reload_is_checked_is_started_again(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (_, bot):
+            await bot.start()
+            before = await _pid(bot, "sender")
+            await _reload_slowly(bot)
+            os.kill(before, signal.SIGKILL)
+            started = '"role": "sender", "event": "role_started"'
+            await until(lambda: (bot.folder / "bot.log").read_text().count(started) == 2)
+
+    asyncio.run(go())
+
+
+def test_a_stop_while_a_reload_is_checked_stops_at_once(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (_, bot):
+            await bot.start()
+            await _reload_slowly(bot)
+            assert await bot.stop() == 0
+
+    asyncio.run(go())
+
+
+def test_a_second_reload_does_not_wait_for_the_check_of_the_first(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (_, bot):
+            await bot.start()
+            before = await _pid(bot, "sender")
+            await _reload_slowly(bot)
+            (bot.folder / "plugins" / "slow.py").unlink()
+            assert bot.process is not None
+            bot.process.send_signal(signal.SIGHUP)
+            await until(lambda: _gone(before))
+
+    asyncio.run(go())
