@@ -151,6 +151,14 @@ class CallbackRoute(BaseRoute):
         return 200
 
 
+class _HealthRoute(Route):
+    """For GET and HEAD; whoever asks otherwise learns no more than of any other path."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        return (Match.NONE, {}) if match is Match.PARTIAL else (match, child)
+
+
 async def _answer(send: Send, status: int) -> None:
     body = ANSWER if status == 200 else b""
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
@@ -197,8 +205,7 @@ def create_app(receiver: Receiver, settings: ReceiverSettings) -> Starlette:
         reasons = [] if receiver.writing else ["storage"]
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
-    app = Starlette(
-        routes=[CallbackRoute(receiver, settings), Route("/healthz", healthz), Route("/readyz", readyz)]
-    )
+    health = [_HealthRoute("/healthz", healthz), _HealthRoute("/readyz", readyz)]
+    app = Starlette(routes=[CallbackRoute(receiver, settings), *health])
     app.router.redirect_slashes = False  # a redirect would give away that the path is nearly right
     return app

@@ -131,6 +131,9 @@ async def test_an_unforeseen_error_is_no_reason_to_refuse_a_callback() -> None:
         ("POST", "/", 404),
         ("GET", "/healthz", 200),
         ("GET", "/readyz", 200),
+        ("HEAD", "/healthz", 200),
+        ("POST", "/healthz", 404),
+        ("DELETE", "/readyz", 404),
         ("GET", "/metrics", 404),
     ],
 )
