@@ -14,7 +14,8 @@ REFUSED = (msgspec.MsgspecError, ValueError, RecursionError)
 
 _CHAT_TYPES = {1: PRIVATE, 2: ROOM}
 _ROOM_PREFIX = "R:"
-_TEXTS = ("wxid", "svrid", "wx_svrid", "wx_msgid", "chat_wxid", "from_wxid", "to_wxid", "msg_type")
+_IDS = ("svrid", "wx_svrid", "wx_msgid")
+_TEXTS = ("wxid", "chat_wxid", "from_wxid", "to_wxid", "msg_type")
 _INTS = ("chat_type", "msg_time")
 _SEND_IDS = ("api_send_id", "api_send_svrid")
 _REASONS = ("message", "reason", "errmsg", "error")
@@ -67,7 +68,7 @@ class _Fields(_SendIds, gc=False):
 
 _decode_fields = msgspec.json.Decoder(_Fields).decode
 _decode_extra = msgspec.json.Decoder(_SendIds).decode
-_pick_fields = picker(*_TEXTS, *_INTS, *_SEND_IDS, "extra")
+_pick_fields = picker(*_IDS, *_TEXTS, *_INTS, *_SEND_IDS, "extra")
 _pick_send_ids = picker(*_SEND_IDS)
 _pick_reasons = picker(*_REASONS)
 
@@ -94,9 +95,9 @@ def _read_fast(kind: str, account: str, raw: bytes) -> Entry:
         kind,
         account or read.wxid or "",
         raw,
-        read.svrid or "",
-        read.wx_svrid or "",
-        read.wx_msgid or "",
+        _id(read.svrid),
+        _id(read.wx_svrid),
+        _id(read.wx_msgid),
         chat,
         _CHAT_TYPES.get(read.chat_type or 0) or _chat_type_of(chat),
         read.from_wxid or "",
@@ -137,6 +138,7 @@ def _read_slow(kind: str, account: str, raw: bytes) -> Entry:
         return Entry(kind, account, raw)
     tokens = _pick_fields(raw)
     text = {name: text_of_token(tokens.get(name, b"")) for name in _TEXTS}
+    ids = {name: id_of_token(tokens.get(name, b"")) for name in _IDS}
     extra = _tokens_of_extra(tokens.get("extra", b""))
     send = {
         name: id_of_token(tokens.get(name, b"")) or id_of_token(extra.get(name, b"")) for name in _SEND_IDS
@@ -145,9 +147,6 @@ def _read_slow(kind: str, account: str, raw: bytes) -> Entry:
         kind=kind,
         account=account or text["wxid"],
         raw=raw,
-        svrid=text["svrid"],
-        wx_svrid=text["wx_svrid"],
-        wx_msgid=text["wx_msgid"],
         chat=text["chat_wxid"],
         chat_type=_CHAT_TYPES.get(int_of_token(tokens.get("chat_type", b"")))
         or _chat_type_of(text["chat_wxid"]),
@@ -155,6 +154,7 @@ def _read_slow(kind: str, account: str, raw: bytes) -> Entry:
         recipient=text["to_wxid"],
         type=text["msg_type"],
         time=int_of_token(tokens.get("msg_time", b"")),
+        **ids,
         **send,
     )
 

@@ -198,6 +198,13 @@ def test_an_id_keeps_all_its_digits(token: bytes) -> None:
     assert entry.svrid == entry.chat == entry.api_send_id == "1" + "0" * 24 + "1"
 
 
+@pytest.mark.parametrize("zero", [b"0", b'"0"', b'"-0"', b'""', b"null", b"false", b"[]"])
+@pytest.mark.parametrize("rest", [b"", b',"odd":NaN'], ids=["fast", "slow"])
+def test_an_id_of_zero_is_none(zero: bytes, rest: bytes) -> None:
+    entry = one(b'"svrid":%b,"wx_svrid":%b,"wx_msgid":%b%b' % (zero, zero, zero, rest))
+    assert (entry.svrid, entry.wx_svrid, entry.wx_msgid) == ("", "", "")
+
+
 def test_a_number_as_id_keeps_its_spelling() -> None:
     assert one(b'"svrid":1.10e5,"wx_svrid":true,"wx_msgid":[1]') == Entry(
         "chatMsg", "1688850000000001", b'{"svrid":1.10e5,"wx_svrid":true,"wx_msgid":[1]}', svrid="1.10e5"
