@@ -39,6 +39,7 @@ SOCKET = "RELAY_SOCKET_FD"  # the listening socket that the supervisor holds
 LIFELINE = "RELAY_LIFELINE_FD"  # a pipe that ends when the supervisor does
 READY = "RELAY_READY_FD"  # a pipe in which one byte says that the role serves
 BEAT = 1.0  # seconds between two reports of being alive
+LAST_TRY = 3.0  # seconds, of the grace, in which the receiver tries once more to write what is late
 GRACE = 10.0  # seconds to finish what is in hand
 ROUTER_NICENESS = 5  # plugins wait for the receiver, never the other way round
 
@@ -184,8 +185,12 @@ async def _receiver(config: Config, store: Store, clock: Clock, stop: asyncio.Ev
     from relay.receiver import create_app
 
     await store.add_accounts(config.platform.accounts, "configured")
-    app = create_app(build_receiver(config, store), receiver_settings(config))
-    await _serve_http(app, config.server.host, config.server.port, stop)
+    receiver = build_receiver(config, store)
+    app = create_app(receiver, receiver_settings(config))
+    try:
+        await _serve_http(app, config.server.host, config.server.port, stop)
+    finally:
+        await receiver.finish(LAST_TRY)
 
 
 async def _router(config: Config, store: Store, clock: Clock, stop: asyncio.Event) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import ipaddress
+import itertools
 import traceback
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -25,12 +29,15 @@ log = structlog.get_logger("relay.receiver")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LARGE = 256 * 1024  # bytes; a merge of 200 KB is read in a few milliseconds
+ANSWER_WITHIN = 0.8  # seconds, of the platform's one (contract 4.1)
+MOST_LATE = 64 * 1024 * 1024  # bytes that may wait in memory for the disk
+WAITS = (0.05, 0.2, 0.5, 1.0)  # seconds before a disk that refused is asked again; the last one for ever
 ANSWER = b'{"errcode":0}'  # the documented one, for good bodies and bad ones alike
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ReceiverSettings:
-    """What the receiver needs of the configuration; `max_body` in bytes."""
+    """What the receiver needs of the configuration; sizes in bytes, `answer_within` in seconds."""
 
     callback_path: str
     key: bytes
@@ -38,6 +45,8 @@ class ReceiverSettings:
     trusted_proxies: tuple[Network, ...] = ()
     max_body: int = 8 * 1024 * 1024
     allow_plaintext: bool = False
+    answer_within: float = ANSWER_WITHIN
+    most_late: int = MOST_LATE
 
 
 class Receiver:
@@ -47,25 +56,68 @@ class Receiver:
         self._store = store
         self._settings = settings
         self._accounts: set[str] = set()
-        self.writing = True  #: false after a write that failed, until one succeeds
+        self._late: dict[asyncio.Task[None], int] = {}  # answered and not on disk yet, and how large
+        self._late_bytes = 0
+        self._uncounted: Counter[str] = Counter()
+        self._refused = False
+        self._ending = asyncio.Event()
+
+    @property
+    def writing(self) -> bool:
+        """Whether whatever was answered is on disk, or nearly so."""
+        return not self._refused and not self._late
 
     async def keep(self, body: bytes) -> None:
-        """Put a callback's body on disk, good or bad; return when it is there.
+        """Return once a callback's body, good or bad, is on disk, or once its answer may wait no longer.
 
-        A body that the disk refuses is lost: the platform would not send it again, whatever we answered.
+        A body that is late stays in memory until the disk takes it or the process ends: the platform would
+        not send it again, whatever we answered.
         """
+        if self._late_bytes + len(body) > self._settings.most_late:
+            self._lose(len(body), "too much waits for the disk")
+            return
+        task = asyncio.create_task(self._keep_in_the_end(body))
+        try:
+            await asyncio.wait({task}, timeout=self._settings.answer_within)
+        finally:
+            if not task.done():
+                self._be_late(task, len(body))
+
+    def _be_late(self, task: asyncio.Task[None], size: int) -> None:
+        """Answer what is not on disk, and hold on to it."""
+        self._uncounted["acked_before_durable_total"] += 1
+        log.warning("callback_acknowledged_before_durable", bytes=size)
+        self._late[task] = size
+        self._late_bytes += size
+        task.add_done_callback(self._arrived)
+
+    def _arrived(self, task: asyncio.Task[None]) -> None:
+        self._late_bytes -= self._late.pop(task)
+
+    async def finish(self, seconds: float) -> None:
+        """Try once more to write what is late, for so long at most; the rest is lost."""
+        self._ending.set()
+        if self._late:
+            await asyncio.wait(self._late, timeout=seconds)
+        for task, size in list(self._late.items()):
+            task.cancel()
+            self._lose(size, "the process ends")
+
+    def _lose(self, size: int, reason: str) -> None:
+        self._uncounted["lost_total"] += 1
+        log.error("callback_lost", error=reason, bytes=size)
+
+    async def _keep_in_the_end(self, body: bytes) -> None:
         try:
             await self._keep(body)
-            self.writing = True
         except StorageError as exc:
-            self.writing = False
-            log.error("callback_lost", error=str(exc), bytes=len(body))
+            self._lose(len(body), str(exc))
         except Exception as exc:  # noqa: BLE001 - a border: what nobody foresaw costs this body alone
             # Where and what kind, but never its words: they may be a customer's.
             place = traceback.extract_tb(exc.__traceback__)[-1]
             at = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
             log.error("callback_not_understood", error=type(exc).__name__, at=at, bytes=len(body))
-            await self._keep_damaged("internal", body)
+            await self._keep_unforeseen(body)
 
     async def _keep(self, body: bytes) -> None:
         try:
@@ -74,21 +126,51 @@ class Receiver:
             reading = await asyncio.to_thread(self._read, body) if large else self._read(body)
         except BodyError as exc:
             log.warning("callback_unreadable", reason=exc.reason, bytes=len(body))
-            await self._store.keep_damaged([(exc.reason, body)])
+            await self._keep_damaged([(exc.reason, body)])
             return
         named = {entry.account for entry in reading.entries if entry.account}
-        await self._store.ingest(reading.entries, accounts=sorted(named - self._accounts))
+        new = sorted(named - self._accounts)
+        await self._insist(lambda: self._store.ingest(reading.entries, accounts=new))
         self._accounts |= named
         if reading.damaged:
             log.warning("callback_damaged", parts=reading.damaged_count)
-            await self._store.keep_damaged([(part.reason, part.part) for part in reading.damaged])
+            await self._keep_damaged([(part.reason, part.part) for part in reading.damaged])
 
-    async def _keep_damaged(self, reason: str, body: bytes) -> None:
+    async def _keep_unforeseen(self, body: bytes) -> None:
         try:
-            await self._store.keep_damaged([(reason, body)])
+            await self._keep_damaged([("internal", body)])
         except StorageError as exc:
-            self.writing = False
-            log.error("callback_lost", error=str(exc), bytes=len(body))
+            self._lose(len(body), str(exc))
+
+    async def _keep_damaged(self, parts: list[tuple[str, bytes]]) -> None:
+        await self._insist(lambda: self._store.keep_damaged(parts))
+
+    async def _insist(self, write: Callable[[], Awaitable[object]]) -> None:
+        """Write until the disk obeys; `StorageError` only when the process ends."""
+        for seconds in itertools.chain(WAITS, itertools.repeat(WAITS[-1])):
+            ending = self._ending.is_set()
+            try:
+                await write()
+            except StorageError:
+                self._refused = True
+                if ending:
+                    raise
+            else:
+                self._refused = False
+                await self._count()
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), seconds)
+
+    async def _count(self) -> None:
+        """Put on disk what was counted while it could not be."""
+        while self._uncounted:
+            name, times = self._uncounted.popitem()
+            try:
+                await self._store.count(name, times)
+            except StorageError:
+                self._uncounted[name] += times
+                return
 
     def _read(self, body: bytes) -> Reading:
         settings = self._settings

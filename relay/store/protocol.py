@@ -161,6 +161,9 @@ class Store(Protocol):
     async def counts(self) -> Row:
         """What waits, and how many deliveries stand in each state."""
 
+    async def count(self, name: str, times: int) -> None:
+        """Add to a counter that outlives the process."""
+
     async def counters(self) -> dict[str, int]:
         """Every counter that outlives a process."""
 

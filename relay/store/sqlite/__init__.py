@@ -217,6 +217,9 @@ class SqliteStore:
     async def counts(self) -> queries.Row:
         return await self._db.read(queries.counts)
 
+    async def count(self, name: str, times: int) -> None:
+        await self._db.write(lambda db: ingest.count(db, name, times))
+
     async def counters(self) -> dict[str, int]:
         return await self._db.read(queries.counters)
 

@@ -95,8 +95,9 @@ def add_accounts(connection: apsw.Connection, wxids: Sequence[str], source: str,
     )
 
 
-def count(connection: apsw.Connection, name: str) -> None:
-    """Add one to a counter that outlives the process."""
+def count(connection: apsw.Connection, name: str, times: int = 1) -> None:
+    """Add to a counter that outlives the process."""
     connection.execute(
-        "INSERT INTO counters VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1", (name,)
+        "INSERT INTO counters VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + ?2",
+        (name, times),
     )
