@@ -129,6 +129,7 @@ class Bot:
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="relay-")
         self.folder = folder or Path(self._temporary.name if self._temporary else ".")
         self.simulator = simulator or create_simulator(clock=self.clock, push=self.push)
+        self._router_first = True
         self._transport = transport or AsgiTransport(self.simulator.app)
         self._write_config(toml, accounts)
         try:
@@ -162,13 +163,17 @@ class Bot:
         return (await asgi_call(self.door, "POST", path, body=body))[0]
 
     async def work(self) -> None:
-        """Let everything happen that can happen without time passing."""
+        """Let everything happen that can happen without time passing.
+
+        Router and sender go first by turns, as nothing but chance decides between the processes they are.
+        """
         await self.store.add_accounts(self.config.platform.accounts, "configured")
         before = -1
         while before != (before := self.store.version()):
             await self.simulator.settle()
-            await self.router.drain()
-            await self.sender.drain()
+            for drain in (self.router.drain, self.sender.drain)[:: 1 if self._router_first else -1]:
+                await drain()
+            self._router_first = not self._router_first
 
     async def pass_time(self, seconds: float) -> None:
         """Let so much time pass, and then happen what was waiting for it."""
