@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import Message, Receive, Scope, Send
+
+LINGER = 2.0  # seconds in which open connections may still bring a request after the order to end
+LOOK = 0.02  # seconds between two looks whether any is left
 
 
 class Server(uvicorn.Server):
@@ -16,11 +20,14 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: Starlette, host: str, port: int, grace: int, ready: Callable[[], None]) -> None:
         """`grace` is in seconds: so long may requests in hand take at the end."""
+        self._app = app
+        self._leaving = False
         config = uvicorn.Config(
-            app,
+            self._respond,
             host=host,
             port=port,
             http="httptools",
+            interface="asgi3",
             lifespan="off",
             log_config=None,
             access_log=False,  # the path is a secret
@@ -35,6 +42,30 @@ class Server(uvicorn.Server):
         """Listen, and say so."""
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no connection any more, answer what comes on those there are, and only then close them.
+
+        uvicorn alone closes a reused or half-sent one unanswered, which is a lost push.
+        """
+        for server in self.servers:
+            server.close()
+        self._leaving = True
+        waited = 0.0
+        while self.server_state.connections and waited < LINGER:
+            await asyncio.sleep(LOOK)
+            waited += LOOK
+        await super().shutdown(sockets)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The app; on the way out, each answer tells that its connection ends."""
+
+        async def last(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._leaving:
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+            await send(message)
+
+        await self._app(scope, receive, last)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
