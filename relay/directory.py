@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import structlog
 
-from relay.attempts import NoAnswer
+from relay.attempts import CONFIGURATION_CODES, THROTTLE_CODE, TOKEN_CODES, NoAnswer
 from relay.client import Client
 from relay.clock import Clock
 from relay.store.protocol import Store
-from relay.wire.answers import read_pages, read_records
+from relay.wire.answers import Answer, read_pages, read_records
 
 log = structlog.get_logger("relay.directory")
 
@@ -18,9 +18,12 @@ PAGE_SIZE = 100  # the platform's most
 MOST_PAGES = 100
 REFRESH = 3_600_000  # ms between two listings of our accounts
 RETRY = 10_000  # ms after anything that failed
-NAMES_EVERY = 2_000  # ms between two rounds of asking for names
+NAMES_EVERY = 2_000  # ms between two looks whether names are missing
+CALL_COSTS = 400  # ms of rest for every call: 150 a minute, of the 500 granted to all but sending
 NAMES_FRESH = 86_400_000  # ms after which a name is asked for again
-CALLS_A_ROUND = 5  # so 150 a minute, of the 500 that the platform grants to everything else than sending
+CALLS_A_ROUND = 5  # after so many a round ends
+REFUSED_FOR = 600_000  # ms after which the platform is asked again for a name that it refused to tell
+LATER = CONFIGURATION_CODES | TOKEN_CODES | {THROTTLE_CODE}  # about us, and not about whom we ask for
 
 Record = dict[str, str]
 
@@ -34,6 +37,8 @@ class Directory:
         self._clock = clock
         self._accounts_at = 0
         self._names_at = 0
+        self._calls = 0
+        self._refused: dict[str, int] = {}  #: by id, when to ask again
 
     def due(self) -> bool:
         """Whether there is something to ask."""
@@ -45,9 +50,10 @@ class Directory:
         if now >= self._accounts_at:
             self._accounts_at = now + RETRY
             await self._refresh_accounts(now)
+        self._calls = 0
         self._names_at = now + NAMES_EVERY
-        if not await self._refresh_names():
-            self._names_at = now + RETRY
+        answered = await self._refresh_names()
+        self._names_at = now + (max(NAMES_EVERY, self._calls * CALL_COSTS) if answered else RETRY)
 
     # -- accounts --------------------------------------------------------------
 
@@ -67,70 +73,75 @@ class Directory:
 
     async def _refresh_names(self) -> bool:
         """One round; false where the platform does not answer, and a longer rest is due."""
-        rooms = await self._store.unnamed_rooms(NAMES_FRESH, CALLS_A_ROUND)
-        for room, _ in rooms:
-            if not await self._name_room(room):
+        now = self._clock.now()
+        self._refused = {wxid: until for wxid, until in self._refused.items() if until > now}
+        limit = CALLS_A_ROUND + len(self._refused)
+        for room, _ in await self._store.unnamed_rooms(NAMES_FRESH, limit):
+            if self._may_ask(room) and not await self._name(room, "/wechat/roomDetail", {"wxid": room}):
                 return False
         asked: set[str] = set()
-        senders = await self._store.unnamed_senders(NAMES_FRESH, CALLS_A_ROUND - len(rooms))
-        for sender, chat, chat_type, account in senders:
-            if sender in asked:
+        for sender, chat, chat_type, account in await self._store.unnamed_senders(NAMES_FRESH, limit):
+            if sender in asked or not self._may_ask(sender):
                 continue
-            in_room = chat_type == "room"
-            named = await (self._name_members(chat) if in_room else self._name_contact(sender, account))
-            if named is None:
-                return False
-            asked |= named
-            if sender not in named and not await self._name_contact(sender, account):
+            if chat_type == "room" and chat not in self._refused:
+                named = await self._name_members(chat)
+                if named is None:
+                    return False
+                asked |= named
+            query = {"rel_wxid": account, "wxid": sender}
+            if sender not in asked and not await self._name(sender, "/wechat/contactDetail", query):
                 return False
         return True
 
-    async def _name_room(self, room: str) -> bool:
-        records = await self._ask("/wechat/roomDetail", {"wxid": room})
-        if records is None:
-            return False
-        await self._store.write_names([(room, records[0].get("nickname", "") if records else "")])
-        return True
+    def _may_ask(self, wxid: str) -> bool:
+        return wxid not in self._refused and self._calls < CALLS_A_ROUND
+
+    async def _name(self, wxid: str, path: str, query: Record) -> bool:
+        """Ask for one name; false where the platform does not answer."""
+        records = await self._ask(wxid, path, query)
+        if records:
+            await self._store.write_names([(wxid, records[0].get("nickname", ""))])
+        return records is not None
 
     async def _name_members(self, room: str) -> set[str] | None:
         """Everybody in a room at once: a name for one stranger there costs as much as for all."""
-        records = await self._list("/wechat/roomMembers", {"room_wxid": room})
+        records = await self._list("/wechat/roomMembers", {"room_wxid": room}, room)
         if records is None:
             return None
         await self._store.write_names(_named(records))
         return {record["wxid"] for record in records if record.get("wxid")}
 
-    async def _name_contact(self, contact: str, account: str) -> set[str] | None:
-        records = await self._ask("/wechat/contactDetail", {"rel_wxid": account, "wxid": contact})
-        if records is None:
-            return None
-        await self._store.write_names([(contact, records[0].get("nickname", "") if records else "")])
-        return {contact}
-
     # -- calls -----------------------------------------------------------------
 
-    async def _list(self, path: str, query: Record) -> list[Record] | None:
+    async def _list(self, path: str, query: Record, about: str = "") -> list[Record] | None:
         """Every page of a list, or None where a page could not be read: half a list is none."""
         found: list[Record] = []
         for page in range(1, MOST_PAGES + 1):
+            self._calls += 1
             paged = {**query, "page": str(page), "page_size": str(PAGE_SIZE)}
             answer = await self._client.get(path, paged)
             if isinstance(answer, NoAnswer) or answer.errcode != 0:
-                return None
+                return self._unanswered(answer, about)
             records = read_records(answer)
             found += records
             if len(records) < PAGE_SIZE and page >= read_pages(answer):
                 break
         return found
 
-    async def _ask(self, path: str, query: Record) -> list[Record] | None:
+    async def _ask(self, wxid: str, path: str, query: Record) -> list[Record] | None:
         """One record in a list; none where the platform refuses to tell, None where it does not answer."""
+        self._calls += 1
         answer = await self._client.get(path, query)
-        if isinstance(answer, NoAnswer) or answer.errcode is None:
+        if isinstance(answer, NoAnswer) or answer.errcode != 0:
+            return self._unanswered(answer, wxid)
+        return list(read_records(answer))
+
+    def _unanswered(self, answer: Answer | NoAnswer, about: str) -> list[Record] | None:
+        """None where a rest may help; otherwise one refusal, which holds up nobody else's name."""
+        if isinstance(answer, NoAnswer) or answer.errcode is None or answer.errcode in LATER or not about:
             return None
-        if answer.errcode == 0:
-            return list(read_records(answer))
-        return [] if answer.errcode in (405, 406) else None
+        self._refused[about] = self._clock.now() + REFUSED_FOR
+        return []
 
 
 def _named(records: Iterable[Record]) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from relay.clock import Clock
 from relay.store.protocol import Store
 
 FRESH = 60_000  # ms after which a name is read again: the directory may have learnt a newer one
+MISSING = 1_000  # ms after which one that was not known is looked for again
 MOST_KEPT = 50_000  # names in memory
 
 
@@ -29,10 +30,14 @@ class Names:
     async def learn(self, wxids: Iterable[str]) -> None:
         """Read what the store knows of these, unless that was done a moment ago."""
         now = self._clock.now()
-        asked = [wxid for wxid in wxids if self._known.get(wxid, ("", -FRESH))[1] <= now - FRESH]
+        asked = [wxid for wxid in wxids if self._is_stale(wxid, now)]
         if not asked:
             return
         if len(self._known) > MOST_KEPT:
             self._known.clear()
         found = await self._store.names(asked)
         self._known.update({wxid: (found.get(wxid, ""), now) for wxid in asked})
+
+    def _is_stale(self, wxid: str, now: int) -> bool:
+        known = self._known.get(wxid)
+        return known is None or now - known[1] >= (FRESH if known[0] else MISSING)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bots import ANN, EAST, ONE, WEST, rule
 
+from relay.names import Names
+from relay.simulator.fault import Fault, Kind
 from relay.testing import Bot
 
 
@@ -48,6 +50,47 @@ async def test_a_name_is_not_asked_for_again_while_it_is_fresh() -> None:
         bot.simulator.say(EAST, ANN, "again")
         await bot.pass_time(60)
         assert len(bot.simulator.ledger.requests) == before
+
+
+@rule
+async def test_a_room_that_the_platform_will_not_tell_of_holds_up_no_other_name() -> None:
+    async with a_bot() as bot:
+        refusal = Fault(Kind.ERRCODE, path="/wechat/roomDetail", errcode=1001, times=1)
+        bot.simulator.faults.add(refusal)
+        for room in (EAST, WEST):
+            bot.simulator.say(room, ANN, "hello")
+        await bot.work()
+        for _ in range(5):
+            await bot.pass_time(3)
+        assert len((await known(bot)).keys() & {EAST, WEST}) == 1
+        await bot.pass_time(601)
+        await bot.pass_time(3)
+        assert (await known(bot)).keys() >= {EAST, WEST, ANN}
+
+
+@rule
+async def test_no_more_is_asked_in_a_minute_than_is_meant_for_names() -> None:
+    async with a_bot() as bot:
+        for number in range(40):
+            room = f"R:{number}"
+            bot.simulator.add_room(room, room, [ONE, ANN])
+            bot.simulator.say(room, ANN, "hello")
+        await bot.work()
+        for _ in range(60):
+            await bot.pass_time(1)
+        paths = [each.path for each in bot.simulator.ledger.requests]
+        assert sum("oom" in path or "contact" in path for path in paths) <= 150
+
+
+@rule
+async def test_a_name_is_used_as_soon_as_it_is_known() -> None:
+    async with a_bot() as bot:
+        names = Names(bot.store, bot.clock, {})
+        await names.learn([ANN])
+        await bot.store.write_names([(ANN, "Ann")])
+        bot.clock.jump(1.5)
+        await names.learn([ANN])
+        assert names.of(ANN) == "Ann"
 
 
 @rule

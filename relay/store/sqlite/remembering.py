@@ -76,7 +76,7 @@ def unnamed_rooms(connection: apsw.Connection, stale: int, limit: int) -> list[t
             connection,
             """
             SELECT rooms.chat, rooms.acting FROM rooms LEFT JOIN names ON names.wxid = rooms.chat
-            WHERE names.fetched_at IS NULL OR names.fetched_at < ? LIMIT ?
+            WHERE names.fetched_at IS NULL OR names.fetched_at < ? ORDER BY names.fetched_at LIMIT ?
             """,
             (stale, limit),
         )
