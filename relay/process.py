@@ -150,6 +150,7 @@ class _Orders:
     def _end(self) -> None:
         if not self.stop.is_set():
             self.stop.set()
+            log.info("role_leaving", pid=os.getpid())
             # What is still in hand then is found on disk at the next start.
             self._deadline = asyncio.get_running_loop().call_later(GRACE, os._exit, 0)
 
@@ -175,6 +176,7 @@ def _ignore() -> None:
 
 def _say_ready() -> None:
     """Tell the supervisor, once, that this role serves."""
+    log.info("role_serving", pid=os.getpid())
     told = os.environ.pop(READY, None)
     if told is not None:
         os.write(int(told), b"1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -102,6 +103,22 @@ def test_a_reload_leaves_no_callback_unanswered(tmp_path: Path) -> None:
             await simulator.settle()
             assert simulator.ledger.pushes_in(PushState.REFUSED) == []
             assert number > 10
+
+    asyncio.run(go())
+
+
+def test_a_receiver_leaves_only_once_its_successor_serves(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (_, bot):
+            await bot.start()
+            before = await _pid(bot, "receiver")
+            assert bot.process is not None
+            bot.process.send_signal(signal.SIGHUP)
+            await until(lambda: _gone(before))
+            after = await _pid(bot, "receiver")
+            lines = [json.loads(line) for line in (tmp_path / "bot.log").read_text().splitlines()]
+            told = [(line["event"], line.get("pid")) for line in lines]
+            assert told.index(("role_serving", after)) < told.index(("role_leaving", before))
 
     asyncio.run(go())
 
