@@ -120,8 +120,10 @@ class Route(Filter):
             yield Forward(targets, rule=self.name, account=self.account)
             return
         said_by = self.attribution.fill(placeholders(message, ctx.names))
-        if message.type != "text" or not message.text:
-            yield Forward(targets, rule=self.name, account=self.account, preface=said_by)
+        if message.type != "text" or not message.text.strip():
+            # The platform refuses an empty text, and then nothing would follow it.
+            preface = said_by if said_by.strip() else None
+            yield Forward(targets, rule=self.name, account=self.account, preface=preface)
             return
         for chat in targets:
             yield Send(chat, said_by + message.text, rule=self.name, account=self.account)

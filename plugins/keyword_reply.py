@@ -20,6 +20,7 @@ from relay import (
     Keywords,
     Literals,
     Message,
+    Outgoing,
     Pattern,
     Patterns,
     Plugin,
@@ -242,12 +243,21 @@ async def _decide(rule: Rule, message: Message, ctx: Context) -> list[Decision]:
     if rule.reply:
         values = rule.values(message, ctx)
         chosen = [rule.reply[index].fill(values) for index in await _choice(rule, message, ctx)]
-        decided.append(Reply(*chosen, rule=rule.name, delay=rule.delay.seconds))
+        told = [message for message in chosen if not _blank(message)]
+        if len(told) < len(chosen):
+            ctx.note(rule.name, "the reply is empty once filled in")
+        if told:
+            decided.append(Reply(*told, rule=rule.name, delay=rule.delay.seconds))
     if rule.forward_to:
         decided.append(Forward(rule.forward_to, rule=rule.name))
     if rule.stop:
         decided.append(Stop(rule=rule.name))
     return decided
+
+
+def _blank(message: Outgoing) -> bool:
+    """Whether it is a text without a word in it, which the platform would refuse."""
+    return message.type == "text" and not any(item["text"].strip() for item in message.content["items"])
 
 
 async def _cooling(rule: Rule, message: Message, ctx: Context) -> str | None:

@@ -183,6 +183,18 @@ async def test_other_types_follow_their_attribution_as_received(msg_type: str, c
         assert (first.msg_type, second.msg_type, second.content) == ("text", msg_type, content)
 
 
+@pytest.mark.parametrize("attribution", ["", " \n", "{text}"])
+@rule
+async def test_an_attribution_that_is_empty_once_filled_in_is_left_out(attribution: str) -> None:
+    toml = routes({**BETWEEN, "mode": "attributed", "attribution": attribution})
+    async with make_bot(toml) as bot:
+        await bot.work()
+        bot.simulator.post(EAST, ANN, "picture", b'{"url": "https://x/y.png"}')
+        await bot.work()
+        assert [row["kind"] for row in await deliveries(bot)] == ["forward"]
+        assert [said.msg_type for said in bot.simulator.ledger.in_chat(WEST)] == ["picture"]
+
+
 # -- accounts and own messages --------------------------------------------------
 
 

@@ -58,6 +58,20 @@ async def test_every_route_says_which_condition_failed(keys: Row, said: Row, rea
     assert lines == [("route 0", "no", reason)]
 
 
+@pytest.mark.parametrize("more", [{}, {"forward_to": [WEST]}])
+@rule
+async def test_a_reply_that_is_empty_once_filled_in_is_not_sent(more: Row) -> None:
+    lines = await trace(rules({"reply": " {text}", **more}), "keyword_reply", msg_type="picture")
+    assert lines[0] == ("rule 0", "no", "the reply is empty once filled in")
+    assert [decision for _, decision, _ in lines[1:]] == [*["forward"] * len(more), "stop"]
+
+
+@rule
+async def test_of_several_replies_those_with_words_are_sent() -> None:
+    lines = await trace(rules({"reply": ["{text}", "x"]}), "keyword_reply", msg_type="picture")
+    assert [decision for _, decision, _ in lines] == ["no", "reply", "stop"]
+
+
 def many(*last: Row) -> str:
     """Sixty rules that look for words nobody says, and then these."""
     return rules(*({"contains": [f"word {number}"], "reply": "x"} for number in range(60)), *last)
