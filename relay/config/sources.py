@@ -14,6 +14,7 @@ from relay.config import syntax_texts as texts
 from relay.config import texts as terms
 from relay.config.problems import Location, Substituted, is_secret, key_path
 from relay.config.syntax import language_in, not_toml
+from relay.config.tables import REQUIRED
 from relay.errors import ConfigurationError, Problem
 from relay.language import joined
 
@@ -161,6 +162,9 @@ class Substitution:
         if value is None:
             self.problems.append(self._unset(name, at))
             return ""
+        if not value.strip() and default is None and key_path(at) in REQUIRED:
+            message, hint = terms.UNFILLED.filled(name=name), terms.UNFILLED_HINT.filled(name=name)
+            self.problems.append(Problem(key_path(at), message, hint=hint))
         if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
             self.problems.append(Problem(key_path(at), terms.VARIABLE_BYTES.filled(name=name)))
         if is_secret(key_path(at)):

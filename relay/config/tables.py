@@ -60,6 +60,8 @@ def _callback_path(secret: SecretStr) -> SecretStr:
         raise UnfitError(texts.PATH_TAKEN, texts.PATH_HINT)
     if not re.fullmatch(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]+", path):
         raise UnfitError(texts.PATH_LETTERS, texts.PATH_HINT)
+    if path.endswith("/"):
+        raise UnfitError(texts.PATH_ENDS, texts.PATH_HINT)
     return secret
 
 
@@ -277,6 +279,14 @@ TABLES: dict[str, type[Table]] = {
     "plugins": PluginDefaults,
 }
 """Every table that has fixed keys, in the order of the file; [chats] has none."""
+
+REQUIRED = frozenset(
+    f"{table}.{name}"
+    for table, model in TABLES.items()
+    for name, field in model.model_fields.items()
+    if field.is_required()
+)
+"""The keys that every bot.toml has to have; a variable that is filled in there must not be empty."""
 
 NOT_YET = {
     "storage.retain": texts.EVERYTHING_KEPT,

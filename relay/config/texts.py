@@ -94,6 +94,7 @@ PATH_TAKEN = Text(
 PATH_LETTERS = Text(
     "只能有字母、数字和 / . _ ~ -", "may only have letters, digits and / . _ ~ - in it", "value"
 )
+PATH_ENDS = Text("不能以 / 结尾", "must not end in /", "value")
 PATH_HINT = Text('写 "/callback/${{RELAY_CALLBACK_SECRET}}"', 'write "/callback/${{RELAY_CALLBACK_SECRET}}"')
 NOT_NETWORK = Text("不是地址或网段", "is not an address or a network", "value")
 NETWORK_HINT = Text(
@@ -197,6 +198,12 @@ DOLLAR_HINT = Text("写 ${{{name}}} 才会取环境变量", "write ${{{name}}} t
 # --- the environment -----------------------------------------------------------------------------
 
 UNSET = Text("没有设置环境变量 {name}", "the environment variable {name} is not set", "unset_variable")
+UNFILLED = Text(
+    "环境变量 {name} 已设置，但是空的",
+    "the environment variable {name} is set but empty",
+    "required",
+)
+UNFILLED_HINT = Text("在 .env 或环境里填好 {name}", "give {name} a value, in .env or in the environment")
 UNSET_HINT = Text(
     "把 {name}=… 写进 bot.toml 旁边的 .env，或在这里写 ${{{name}:-默认值}}",
     "put {name}=… into .env beside bot.toml, or write ${{{name}:-default}} here",

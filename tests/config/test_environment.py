@@ -114,6 +114,20 @@ def test_every_unset_variable_is_named(told: Told) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_variable_in_a_required_key_is_named(told: Told, empty: str) -> None:
+    env = {"A": empty, "C": empty}
+    assert told(env, platform='app_secret = "${A}"', server='callback_path = "/callback/${C}"') == [
+        "platform.app_secret: the environment variable A is set but empty (give A a value, in .env or in the environment)",
+        "server.callback_path: the environment variable C is set but empty (give C a value, in .env or in the environment)",
+    ]  # fmt: skip
+
+
+def test_an_empty_variable_is_no_mistake_elsewhere_or_with_a_default(read: Read) -> None:
+    config = read({"A": ""}, console='metrics_token = "${A}"', server='callback_path = "/callback${A:-}"')
+    assert config.server.callback_path.get_secret_value() == "/callback"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -87,6 +87,7 @@ def test_a_mistake_is_told_in_these_words(told: Told, table: str, line: str, com
         ("/", f"is taken: /, /healthz and /readyz have their own answers ({PATHS})"),
         ("/healthz", f"is taken: /, /healthz and /readyz have their own answers ({PATHS})"),
         ("/readyz/", f"is taken: /, /healthz and /readyz have their own answers ({PATHS})"),
+        ("/callback/", f"must not end in / ({PATHS})"),
         ("/a?b", f"may only have letters, digits and / . _ ~ - in it ({PATHS})"),
     ],
 )

@@ -70,5 +70,21 @@ def test_a_mistake_is_told_in_these_words_in_chinese(
     assert [problem.told("zh") for problem in caught.value.problems] == [complaint]
 
 
+def test_a_callback_path_that_ends_in_a_slash_is_refused_in_chinese(read: Read) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read(server='callback_path = "/callback/"')
+    assert [problem.told("zh") for problem in caught.value.problems] == [
+        'server.callback_path = ***：不能以 / 结尾（写 "/callback/${RELAY_CALLBACK_SECRET}"）'
+    ]
+
+
+def test_a_variable_that_is_empty_in_a_required_key_is_named_in_chinese(read: Read) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read({"C": ""}, server='callback_path = "/callback/${C}"')
+    assert [problem.told("zh") for problem in caught.value.problems] == [
+        "server.callback_path：环境变量 C 已设置，但是空的（在 .env 或环境里填好 C）"
+    ]
+
+
 def test_every_mistake_that_is_told_in_english_is_told_in_chinese() -> None:
     assert [row[:2] for row in TOLD] == [row[:2] for row in WRONG]
