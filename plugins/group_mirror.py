@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from relay import (
     ChatList,
@@ -46,6 +54,26 @@ ALLOW_ALL = Text("写 not_types = []", "write not_types = []")
 NOT_SAID = Text('只用于 mode = "attributed"', 'counts only with mode = "attributed"')
 
 
+NOT_ONE = Text("代表好几个会话", "stands for several chats")
+A_ROOM = Text("是群，不是账号", "is a room, not an account")
+WRITE_ACCOUNT = Text("写我们一个账号的 wxid", "write the wxid of one of our accounts")
+
+_CHATS: TypeAdapter[tuple[str, ...]] = TypeAdapter(ChatList)
+
+
+def _account(written: str, info: ValidationInfo) -> str:
+    """The wxid of one account, which may be named in [chats]."""
+    try:
+        wxids = _CHATS.validate_python(written or [], context=info.context)
+    except ValidationError as exc:  # told at the key, not at the first item of a list
+        raise exc.errors()[0]["ctx"]["error"] from None
+    if len(wxids) > 1:
+        raise UnfitError(NOT_ONE, WRITE_ACCOUNT)
+    if wxids and wxids[0].startswith("R:"):
+        raise UnfitError(A_ROOM, WRITE_ACCOUNT)
+    return "".join(wxids)
+
+
 class Route(Filter):
     """One [[plugins.group_mirror.routes]]: `from` and `to`, or `between`."""
 
@@ -54,7 +82,7 @@ class Route(Filter):
     from_: ChatList = Field(default=(), alias="from")
     to: ChatList = ()
     between: ChatList = ()
-    account: str = ""
+    account: Annotated[str, AfterValidator(_account)] = ""
     include_own: bool = False
     types: MessageTypes = ()
     not_types: MessageTypes = ("system", "revoke")

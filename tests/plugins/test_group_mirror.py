@@ -210,6 +210,16 @@ async def test_the_acting_account_forwards_unless_the_route_names_another() -> N
 
 
 @rule
+async def test_an_account_may_go_by_its_name_in_chats() -> None:
+    toml = routes({**BETWEEN, "account": "two"}).replace("[chats]", f'[chats]\ntwo = "{TWO}"', 1)
+    async with make_bot(toml, accounts=(ONE, TWO), configured=True) as bot:
+        await receive(bot, entry("1", wx_svrid="7"), account=ONE)
+        await receive(bot, entry("2", wx_svrid="7"), account=TWO)
+        await bot.router.drain()
+        assert [row["account"] for row in await deliveries(bot)] == [TWO]
+
+
+@rule
 async def test_an_attributed_text_goes_by_the_account_that_the_route_names() -> None:
     toml = routes({**BETWEEN, "mode": "attributed", "account": TWO})
     async with make_bot(toml, accounts=(ONE, TWO), configured=True) as bot:

@@ -78,6 +78,11 @@ def test_a_mistake_in_a_rule_is_told_in_these_words(keys: Row, complaint: str) -
         ({"between": ["others"], "attribution": "{sender}: "}, 'routes[0].attribution = "{sender}: ": counts only with mode = "attributed" (default: "{sender}@{chat}:")'),
         ({"between": ["others"], "mode": "attributed", "attribution": "{who}: "}, 'routes[0].attribution = "{who}: ": there is no placeholder {who} (known here: sender, chat, account, text, date, time; default: "{sender}@{chat}:")'),
         ({"between": ["others"], "hours": "night"}, 'routes[0].hours = "night": is not a part of the day (write "09:00-18:00", or "22:00-06:00" over midnight; default: "")'),
+        ({"between": ["others"], "account": "eest"}, 'routes[0].account = "eest": `eest` is not in [chats] (did you mean `east`? default: "")'),
+        ({"between": ["others"], "account": "xyzzy"}, 'routes[0].account = "xyzzy": `xyzzy` is not in [chats] (add it there, or use a wxid: `R:…` and `7881…` are taken as they are; default: "")'),
+        ({"between": ["others"], "account": "others"}, 'routes[0].account = "others": stands for several chats (write the wxid of one of our accounts; default: "")'),
+        ({"between": ["others"], "account": EAST}, 'routes[0].account = "R:10950000000000001": is a room, not an account (write the wxid of one of our accounts; default: "")'),
+        ({"between": ["others"], "account": "east"}, 'routes[0].account = "east": is a room, not an account (write the wxid of one of our accounts; default: "")'),
         ({"between": ["others"], "contains": [""]}, 'routes[0].contains[0] = "": must not be empty (it would be in every text)'),
     ],
 )  # fmt: skip
