@@ -41,6 +41,7 @@ def test_a_value_has_no_control_character_left(value: str) -> None:
         ("a\x00\x07\x1b[31mb", "a[31mb"),
         ("a\r\nb\tc", "a b c"),
         ("\u202eexe.png", "exe.png"),
+        ("\u200ea\u200fb\u061cc", "abc"),
         ("👨‍👩‍👧", "👨‍👩‍👧"),
     ],
 )
