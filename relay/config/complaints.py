@@ -154,8 +154,9 @@ def problems_of(reading: Reading, errors: Iterable[ErrorDetails]) -> Iterator[Pr
     placed: dict[Location, list[ErrorDetails]] = {}
     for error in errors:
         placed.setdefault(place_of(reading.data, error), []).append(error)
+    wholes = {place[:length] for place in placed for length in range(len(place))}
     for place, complaints in placed.items():
-        if not any(other != place and other[: len(place)] == place for other in placed):
+        if place not in wholes:
             yield _problem(reading, place, complaints)
 
 
