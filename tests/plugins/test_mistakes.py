@@ -166,5 +166,6 @@ def test_mistakes_are_told_in_chinese_where_that_is_spoken() -> None:
         make_bot(wrong)
     assert [problem.told("zh").partition("：")[2] for problem in caught.value.problems] == [
         '不是一天中的时段（写 "09:00-18:00"，跨夜写 "22:00-06:00"；默认：""）',
+        '没有占位符 {sendr}（是不是想写 `sender`？默认：""）',
         "第 2 个字符处有误：missing )",
     ]
