@@ -1,0 +1,58 @@
+"""A write that was decided on what is no longer so changes nothing."""
+
+from __future__ import annotations
+
+from bots import ANN, EAST, MIRROR, ONE, TWO, WEST, make_bot, rule, states
+
+from relay.store.states import DeliveryState, Evidence
+from relay.store.values import Signal, Tracked, Verdict
+from relay.testing import Bot
+
+
+async def queued() -> Bot:
+    """A bot with one forward in its outbox that nobody has sent."""
+    bot = make_bot(MIRROR, configured=True)
+    bot.simulator.say(EAST, ANN, "hello")
+    await bot.simulator.settle()
+    await bot.router.drain()
+    return bot
+
+
+@rule
+async def test_what_expires_between_the_look_and_the_intent_is_not_sent() -> None:
+    async with await queued() as bot:
+        epoch = await bot.store.begin_sending(30_000)
+        line = (await bot.store.due(1))[0]
+        bot.clock.jump(3600)
+        assert await bot.store.record_intent(line, epoch) == []
+        assert await states(bot) == ["queued"]
+
+
+@rule
+async def test_a_verdict_on_a_delivery_that_moved_meanwhile_changes_nothing() -> None:
+    async with await queued() as bot:
+        await bot.store.discard([1])
+        signal = Signal(1, False, ONE, WEST, "text", "", "", "9", b"{}", bot.clock.now())
+        judged = Tracked(1, DeliveryState.QUEUED, 0, None, False, None, 1, False, False)
+        await bot.store.settle([Verdict(signal, judged, DeliveryState.ACCEPTED, Evidence.ECHO)], 60_000)
+        assert await states(bot) == ["discarded"]
+
+
+@rule
+async def test_a_verdict_on_an_attempt_that_another_followed_changes_nothing() -> None:
+    async with await queued() as bot:
+        epoch = await bot.store.begin_sending(30_000)
+        await bot.store.record_intent((await bot.store.due(1))[0], epoch)
+        signal = Signal(1, False, ONE, WEST, "text", "", "", "9", b"{}", bot.clock.now())
+        judged = Tracked(1, DeliveryState.SENDING, 7, None, False, None, 7, False, False)
+        await bot.store.settle([Verdict(signal, judged, DeliveryState.ACCEPTED, Evidence.ECHO)], 60_000)
+        assert await states(bot) == ["sending"]
+
+
+@rule
+async def test_an_id_of_ours_at_another_account_names_no_delivery() -> None:
+    async with await queued() as bot:
+        epoch = await bot.store.begin_sending(30_000)
+        await bot.store.record_intent((await bot.store.due(1))[0], epoch)
+        assert await bot.store.by_api_send_id(1, 1, ONE) is not None
+        assert await bot.store.by_api_send_id(1, 1, TWO) is None
