@@ -7,13 +7,15 @@ BIN = $(VENV)/bin
 PYTHON =
 CANDIDATES = $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3 python
 
-.PHONY: help demo test lint bench clean place
+.PHONY: help demo test faults fuzz lint bench clean place
 
 help:
 	@echo 'make demo    simulator, bot and console on this machine; prints the addresses to open'
 	@echo 'make test    everything that is checked before a change is accepted'
+	@echo 'make faults  the same promises under load, restarts and bad plugins, at length'
+	@echo 'make fuzz    the receive path against made-up bodies, for FUZZ_SECONDS (3600)'
 	@echo 'make lint    style and types alone'
-	@echo 'make bench   how long a message takes among 10,000 keywords in 500 rules'
+	@echo 'make bench   how fast it is, side by side with doing the same by hand'
 	@echo 'make clean   removes what was built, the environment in $(VENV) included'
 	@echo
 	@echo 'make PYTHON=/path/to/python3 test   uses that Python'
@@ -23,6 +25,9 @@ demo: $(VENV)/demo.stamp
 
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+faults: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -v -m long
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
