@@ -5,6 +5,7 @@ from relay.config.configuration import Config, Plugins
 from relay.config.plugins import unknown_disabled, unknown_names, warnings_of
 from relay.config.reading import load
 from relay.config.settings import validate_settings
+from relay.config.sources import Files, read_files
 from relay.config.tables import (
     NOT_YET,
     Bot,
@@ -27,6 +28,7 @@ __all__ = [
     "Console",
     "Delivery",
     "Duration",
+    "Files",
     "Platform",
     "Plugins",
     "Server",
@@ -34,6 +36,7 @@ __all__ = [
     "Size",
     "Storage",
     "load",
+    "read_files",
     "settings_table",
     "unknown_disabled",
     "unknown_names",

@@ -11,7 +11,7 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 
 from relay.config import texts
-from relay.config.sources import read_text
+from relay.config.sources import Files, read_text
 from relay.errors import ConfigurationError, Problem
 
 CURLY = re.compile("^[^=]*=\\s*[“”‘’]")
@@ -26,13 +26,13 @@ class Environment:
     warnings: Sequence[Problem] = field(default=())
 
 
-def read_environment(folder: Path, environ: Mapping[str, str]) -> Environment:
+def read_environment(folder: Path, environ: Mapping[str, str], files: Files | None = None) -> Environment:
     """The `.env` of this folder with the real environment over it; values in `.env` are taken literally."""
     path = folder / ".env"
-    if not path.exists():
+    if not (path.exists() if files is None else path.name in files):
         return Environment(dict(environ))
     try:
-        bindings = list(parse_stream(StringIO(read_text(path))))
+        bindings = list(parse_stream(StringIO(read_text(path, files))))
     except ConfigurationError as exc:
         return Environment(dict(environ), exc.problems)
     filed = {b.key: b.value for b in bindings if b.key is not None and b.value is not None}

@@ -29,13 +29,16 @@ DEEP_KEY = re.compile(rf"^[ \t]*\[{{0,2}}(?:[\w\"'-]+[ \t]*\.[ \t]*){{{DEEPEST}}
 """A key of so many parts that tomllib would take minutes over it."""
 PLACEHOLDER = re.compile(r"\$([A-Z_][A-Z0-9_]*)")
 
+Files = Mapping[str, bytes]
+"""What bot.toml and `.env` held at some time, by name: for who must not see what became of them since."""
+
 UNSET = object()
 """Stands where a variable could not be filled in; the key is left out, its problem is already told."""
 
 
-def read_file(path: Path) -> dict[str, object]:
+def read_file(path: Path, files: Files | None = None) -> dict[str, object]:
     """The tables of a TOML file; raises `ConfigurationError` with line and column where it is not TOML."""
-    text = read_text(path)
+    text = read_text(path, files)
     if DEEP_KEY.search(text):
         raise _refused(Problem(path.name, texts.DEEP), text)
     try:
@@ -63,13 +66,23 @@ def _depth(value: object) -> int:
     return depth
 
 
-def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, whatever its line ends; raises `ConfigurationError`."""
+def read_files(path: Path) -> Files:
+    """What bot.toml and the `.env` beside it hold now; raises `ConfigurationError`."""
+    found = (path, path.absolute().parent / ".env")
+    return {each.name: _read(each) for each in found if each == path or each.exists()}
+
+
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+            return file.read(LARGEST + 1)
     except (OSError, ValueError) as exc:
         raise ConfigurationError((_unreadable(path, exc),)) from exc
+
+
+def read_text(path: Path, files: Files | None = None) -> str:
+    """The text of a file in UTF-8, whatever its line ends; raises `ConfigurationError`."""
+    data = _read(path) if files is None else files[path.name]
     if len(data) > LARGEST:
         message = texts.LARGE.filled(limit=f"{LARGEST // 1024**2} MB")
         raise ConfigurationError((Problem(str(path), message),))

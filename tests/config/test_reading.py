@@ -9,7 +9,7 @@ import pytest
 from config.conftest import Read, Told, written
 from pydantic import ValidationError
 
-from relay.config import Config, load, settings_table
+from relay.config import Config, load, read_files, settings_table
 from relay.errors import ConfigurationError
 
 
@@ -142,3 +142,13 @@ def test_a_wrong_key_is_not_taken_for_its_default_in_a_pair(told: Told) -> None:
     """The wrong server.port has no value, so it is not the 8080 that console.port has."""
     (line,) = told(server='port = "x"', console="port = 8080")
     assert line.startswith("server.port")
+
+
+def test_a_configuration_can_be_read_again_as_it_was_whatever_became_of_the_files(tmp_path: Path) -> None:
+    path, dotenv = tmp_path / "bot.toml", tmp_path / ".env"
+    path.write_text(written({"server": 'port = "${PORT}"'}), "utf-8")
+    dotenv.write_text("PORT=9000\n", "utf-8")
+    files = read_files(path)
+    path.write_text("broken", "utf-8")
+    dotenv.unlink()
+    assert load(path, {}, files).server.port == 9000
