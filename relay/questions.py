@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from difflib import get_close_matches
 
@@ -11,6 +12,7 @@ from relay.config import Chats, Duration
 from relay.errors import RefusalError
 from relay.language import Text
 from relay.store.states import DeliveryState, MessageState
+from relay.wire.scalars import storable
 
 LIMIT = 50
 MOST = 1000
@@ -65,7 +67,33 @@ DELIVERY_IDS = Text(
 )
 NO_PARAMETER = Text("没有「{value}」这个参数", "`{value}` is not a parameter")
 PARAMETERS = Text("可用：{known}", "there are: {known}")
+NO_TEXT = Text("还没有写要试的话", "there is nothing to try")
+NO_TEXT_HINT = Text(
+    '写上一句话，例如 relay try "价格" --chat 名字 --sender 名字',
+    'say something, such as `relay try "price" --chat NAME --sender NAME`',
+)
+ONE_CHAT = Text("「{value}」代表 {count} 个会话", "`{value}` stands for {count} chats")
+ONE_CHAT_HINT = Text("写其中一个：{chats}", "choose one of them: {chats}")
+NOBODY = Text("{key} 不能用「{value}」", "`{value}` cannot be the {key}")
+NOBODY_HINT = Text(
+    "写 [chats] 里的名字或 7881… 这样的 id，不超过 {most} 个字符",
+    "give a name in [chats] or an id such as 7881…, of at most {most} characters",
+)
+TOO_LONG = Text("这句话太长", "the text is too long")
+TOO_LONG_HINT = Text("最多 {most} 个字符", "at most {most} characters")
 LONGEST_QUOTED = 60
+LONGEST_ID = 200
+LONGEST_TEXT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Something that somebody might say; account "" is whichever of ours would hear it."""
+
+    text: str
+    chat: str
+    sender: str
+    account: str = ""
 
 
 def chats_asked(names: Iterable[str], chats: Chats) -> tuple[str, ...]:
@@ -135,12 +163,42 @@ def message_asked(word: str | None) -> int | None:
     return int(found[1])
 
 
+def svrid_asked(word: str) -> str:
+    """A message's id as the platform spells it; `RefusalError` for what neither of us could have said."""
+    svrid = word.strip()
+    if not svrid or len(svrid) > LONGEST_ID or storable(svrid) != svrid:
+        raise _refusal(NO_MESSAGE, MESSAGE_IDS, storable(word))
+    return svrid
+
+
 def delivery_asked(word: str) -> int:
     """The number behind a delivery's id, `d12` or `12`."""
     found = re.fullmatch("d?([0-9]{1,19})", word.strip(), re.IGNORECASE)
     if found is None or int(found[1]) > LARGEST_ID:
         raise _refusal(NOT_A_DELIVERY, DELIVERY_IDS, word)
     return int(found[1])
+
+
+def line_asked(text: str, chat: str, sender: str, account: str, chats: Chats) -> Line:
+    """What is to be tried: a text, and names or ids of who says it, where, and which of ours hears it."""
+    said = storable(text)
+    if not said.strip():
+        raise RefusalError(NO_TEXT, NO_TEXT_HINT)
+    if len(said) > LONGEST_TEXT:
+        raise RefusalError(TOO_LONG, TOO_LONG_HINT, {"most": LONGEST_TEXT})
+    found = chats_asked([chat], chats)
+    if len(found) != 1:
+        raise _refusal(ONE_CHAT, ONE_CHAT_HINT, chat, count=len(found), chats=", ".join(found))
+    heard_by = _somebody("account", account, chats) if account.strip() else ""
+    return Line(said, found[0], _somebody("sender", sender, chats), heard_by)
+
+
+def _somebody(key: str, word: str, chats: Chats) -> str:
+    """A person or account: by a name in [chats], otherwise whatever stands there is taken for the id."""
+    found = chats.names.get(word.strip(), (word.strip(),))
+    if len(found) != 1 or not found[0] or len(found[0]) > LONGEST_ID or storable(found[0]) != found[0]:
+        raise _refusal(NOBODY, NOBODY_HINT, storable(word), key=key, most=LONGEST_ID)
+    return found[0]
 
 
 def _near(word: str, known: Iterable[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -9,14 +10,29 @@ from relay import loader
 from relay.clock import Clock
 from relay.config import Config
 from relay.errors import PluginError, Problem
-from relay.language import Language
+from relay.language import Language, Text
 from relay.loader import Found, Loaded
 from relay.log import Masking
-from relay.questions import chats_asked, limit_asked, message_asked, since_asked, states_asked
+from relay.questions import (
+    LARGEST_ID,
+    chats_asked,
+    limit_asked,
+    message_asked,
+    since_asked,
+    states_asked,
+    svrid_asked,
+)
 from relay.store.protocol import Row, Store
 from relay.store.sqlite.queries import rfc3339
 
 SILENT = 10_000  # ms after which a role that reports every second is taken for dead
+MOST_EXPLAINED = 10_000  # deliveries of one message that are told
+NO_MESSAGE = Text("没有消息 {id}", "there is no message {id}")
+NO_MESSAGE_HINT = Text(
+    "relay messages 列出收到的消息；也可以写平台的 svrid",
+    "`relay messages` lists them; the platform's svrid will do, too",
+)
+OURS = re.compile("(m?)([0-9]{1,19})", re.IGNORECASE)
 
 
 class Loading(Protocol):
@@ -75,6 +91,29 @@ class Report:
             limit=limit_asked(limit),
         )
         return await self._named(rows, ("account", "chat", "sender"))
+
+    async def explain(self, word: str) -> Row | None:
+        """A message by our id or its svrid, with trace and deliveries; None where there is no such one."""
+        number = await self._number(word)
+        message = None if number is None else await self._store.message(number)
+        if number is None or message is None:
+            return None
+        (told,) = await self._named([message], ("account", "chat", "sender"))
+        deliveries = await self._store.deliveries(message=number, limit=MOST_EXPLAINED)
+        return told | {
+            "trace": await self._store.trace(number),
+            "deliveries": await self._named(deliveries[::-1], ("account", "target")),
+        }
+
+    async def _number(self, word: str) -> int | None:
+        """`m12` is ours alone; digits are a svrid where there is one, and otherwise ours too."""
+        svrid = svrid_asked(word)
+        ours = OURS.fullmatch(svrid)
+        if ours is None or not ours[1]:
+            known = await self._store.numbered(svrid)
+            if known:
+                return known[0]
+        return int(ours[2]) if ours and int(ours[2]) <= LARGEST_ID else None
 
     async def deliveries(
         self,

@@ -19,7 +19,9 @@ from relay.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from relay.client import Transport
+    from relay.pipeline import Pipeline
     from relay.receiver import Receiver, ReceiverSettings
+    from relay.rehearsal import Rehearsal
     from relay.router import Router
     from relay.sender import Sender
 
@@ -91,15 +93,29 @@ def build_receiver(config: Config, store: Store) -> Receiver:
     return Receiver(store, receiver_settings(config))
 
 
-def build_router(config: Config, store: Store, clock: Clock, plugins: Sequence[Loaded]) -> Router:
-    """The router, with these plugins."""
+def build_pipeline(config: Config, store: Store, clock: Clock, plugins: Sequence[Loaded]) -> Pipeline:
+    """The one way from a message to decisions, for the live bot and for rehearsals."""
     from relay.names import Names
     from relay.pipeline import Memory, Pipeline
-    from relay.router import Router, RouterSettings
     from relay.state import StateBook
 
     memory = Memory(StateBook(store, clock), Names(store, clock, _given_names(config)))
-    pipeline = Pipeline(plugins, clock, config.bot.zone, config.chats.resolve, memory)
+    return Pipeline(plugins, clock, config.bot.zone, config.chats.resolve, memory)
+
+
+def build_rehearsal(config: Config, store: Store, clock: Clock, loading: Loading) -> Rehearsal:
+    """The live bot's pipeline over a store that it cannot write, told that it is a rehearsal."""
+    from relay.rehearsal import Rehearsal
+
+    pipeline = build_pipeline(config, store, clock, loading.loaded)
+    return Rehearsal(config, store, pipeline, clock, loading.failed)
+
+
+def build_router(config: Config, store: Store, clock: Clock, plugins: Sequence[Loaded]) -> Router:
+    """The router, with these plugins."""
+    from relay.router import Router, RouterSettings
+
+    pipeline = build_pipeline(config, store, clock, plugins)
     settings = RouterSettings(
         remember=int(config.storage.remember),
         expire_after=int(config.delivery.expire_after),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import relay
-from relay.cli.called import COMMANDS
+from relay.cli.called import COMMANDS, MODULES
 
 COMPLETED = ("_TYPER_COMPLETE_ARGS", "COMP_WORDS")
 """Where shells put the line that is being typed."""
@@ -63,6 +63,7 @@ def build(commands: Iterable[str] = COMMANDS) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name in commands:
-        command = import_module(f"relay.cli.{name}")
-        app.command(name, help=command.HELP)(getattr(command, name))
+        module = MODULES.get(name, name)
+        command = import_module(f"relay.cli.{module}")
+        app.command(name, help=command.HELP)(getattr(command, module))
     return app

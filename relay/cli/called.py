@@ -9,10 +9,13 @@ import sys
 from pathlib import Path
 
 COMMANDS = (
-    *("demo", "init", "check", "run", "status", "messages", "deliveries", "retry", "discard", "plugins"),
-    "sim",
+    *("demo", "init", "check", "run", "status", "messages", "explain", "deliveries", "retry", "discard"),
+    *("try", "plugins", "sim"),
 )
 """In the order in which somebody new needs them; each is a module here."""
+
+MODULES = {"try": "trying"}
+"""Those whose name Python keeps for itself."""
 
 _COMMAND = re.compile(rf"(?<![\w/.-])relay (?=(?:{'|'.join(COMMANDS)})\b)")
 

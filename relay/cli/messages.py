@@ -95,7 +95,8 @@ def _state(row: Row, view: View) -> Styled:
     return coloured(row["state"], view.word(MESSAGE_STATES, row["state"]))
 
 
-def _reason(row: Row, view: View) -> str:
+def told_reason(row: Row, view: View) -> str:
+    """Why the message was skipped or set aside, in the operator's language."""
     return clean(told(str(row["reason"] or ""), view.language))
 
 
@@ -107,7 +108,5 @@ COLUMNS = (
     Column(texts.TYPE, lambda row, view: view.word(texts.TYPES, row["type"]), from_width=100),
     Column(texts.TEXT, _text, share=1),
     Column(texts.STATE, _state),
-    Column(
-        texts.REASON, lambda row, view: clean(told(str(row["reason"] or ""), view.language)), from_width=130
-    ),
+    Column(texts.REASON, told_reason, from_width=130),
 )

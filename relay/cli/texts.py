@@ -102,6 +102,42 @@ NO_DELIVERIES_HINT = Text(
     "There is one for each target of a route or rule that matched; `relay messages` lists what came in.",
 )
 
+# --- explain and try -----------------------------------------------------------------------------
+
+MISSING = Text("缺少 {option}", "{option} is missing")
+MISSING_HINT = Text(
+    "谁在哪里说：--chat 和 --sender，都写 [chats] 里的名字或 id",
+    "who says it, and where: --chat and --sender, each a name in [chats] or an id",
+)
+TRACE = Text("判断过程", "What the rules said")
+PLUGIN = Text("插件", "plugin")
+DECISION = Text("判断", "decision")
+DURATION = Text("耗时", "took")
+SVRID = Text("平台编号", "svrid")
+DECISIONS = {
+    "no": Text("不符", "no"),
+    "forward": Text("转发", "forward"),
+    "send": Text("发送", "send"),
+    "reply": Text("回复", "reply"),
+    "stop": Text("到此为止", "stop"),
+    "error": Text("出错", "error"),
+    "set_aside": Text("搁置", "set aside"),
+}
+NOT_ROUTED_YET = Text("还没有轮到它。", "Its turn has not come yet.")
+NOT_ROUTED = Text("没有交给插件。", "It was not for the plugins.")
+DECISIONS_MADE = Text("会做什么", "What the bot would do")
+NO_DECISIONS = Text("什么也不做。", "Nothing.")
+NOTHING_SENT = Text(
+    "这是演练：没有发送，也没有记住任何东西。", "A rehearsal: nothing was sent or remembered."
+)
+WOULD_SAY = Text("「{said}」", '"{said}"')
+HEARD_BY = Text("由我方账号听到：", "heard by")
+NO_ACCOUNT = Text(
+    "还不知道我方账号；用 --account 指定", "no account of ours is known yet; --account names one"
+)
+VERBATIM = Text("原样", "verbatim")
+AFTER = Text("{seconds:g} 秒后", "after {seconds:g} s")
+
 # --- retry and discard ---------------------------------------------------------------------------
 
 IDS_OR_STATE = Text("要么写投递 id，要么写 --state", "give either ids of deliveries or --state")

@@ -148,6 +148,18 @@ class Store(Protocol):
     async def messages(self, *, chats: Sequence[str] = (), since: int = 0, limit: int = 50) -> list[Row]:
         """Received messages, newest first, in the contract's shape."""
 
+    async def message(self, number: int) -> Row | None:
+        """One received message, in the contract's shape."""
+
+    async def numbered(self, svrid: str) -> list[int]:
+        """The messages with this svrid, which is unique only within an account; first those acted on."""
+
+    async def trace(self, message: int) -> list[Row]:
+        """What each plugin and rule decided about a message, in order."""
+
+    async def acting(self, chat: str) -> str | None:
+        """The account of ours that acts in a room, or was the last to hear a chat."""
+
     async def deliveries(
         self,
         *,

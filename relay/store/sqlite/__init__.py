@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from relay.clock import Clock
-from relay.store.sqlite import ask, guard, ingest, operating, queries, remembering, routing, sending, signals
+from relay.store.sqlite import (
+    ask,
+    explaining,
+    guard,
+    ingest,
+    operating,
+    queries,
+    remembering,
+    routing,
+    sending,
+    signals,
+)
 from relay.store.sqlite.connection import Database
 from relay.store.sqlite.reading import ReadOnlyDatabase
 from relay.store.values import (
@@ -203,6 +214,18 @@ class SqliteStore:
         self, *, chats: Sequence[str] = (), since: int = 0, limit: int = 50
     ) -> list[queries.Row]:
         return await self._db.read(lambda db: queries.messages(db, chats, since, limit))
+
+    async def message(self, number: int) -> queries.Row | None:
+        return await self._db.read(lambda db: explaining.message(db, number))
+
+    async def numbered(self, svrid: str) -> list[int]:
+        return await self._db.read(lambda db: explaining.numbered(db, svrid))
+
+    async def trace(self, message: int) -> list[queries.Row]:
+        return await self._db.read(lambda db: explaining.trace(db, message))
+
+    async def acting(self, chat: str) -> str | None:
+        return await self._db.read(lambda db: explaining.acting(db, chat))
 
     async def deliveries(
         self,

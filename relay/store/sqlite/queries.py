@@ -49,11 +49,13 @@ def rfc3339(milliseconds: int) -> str:
 def messages(connection: apsw.Connection, chats: Sequence[str], since: int, limit: int) -> list[Row]:
     """Received messages, newest first."""
     where, bound = _where({"chat": chats})
-    rows = ask.every(
-        connection,
-        f"{_MESSAGES} WHERE {where} AND received_at >= ? ORDER BY id DESC LIMIT ?",
-        (*bound, since, limit),
-    )
+    asked = f"{where} AND received_at >= ? ORDER BY id DESC LIMIT ?"
+    return message_rows(connection, asked, (*bound, since, limit))
+
+
+def message_rows(connection: apsw.Connection, asked: str, bindings: Sequence[object]) -> list[Row]:
+    """The messages for which this condition holds, in the contract's shape."""
+    rows = ask.every(connection, f"{_MESSAGES} WHERE {asked}", bindings)
     ours = {row[0] for row in ask.every(connection, "SELECT wxid FROM accounts")}
     return [_message(row, ours) for row in rows]
 

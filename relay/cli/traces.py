@@ -1,0 +1,51 @@
+"""The lines of a trace, for people: in their language, with names for ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text as Styled
+
+from relay.cli import texts
+from relay.cli.screen import clean
+from relay.cli.stored import told
+from relay.cli.tables import Column, View, print_table
+from relay.store.protocol import Row
+
+_ID = re.compile(r"R:\d+|(?<!\d)\d{10,}(?!\d)")
+
+COLOURS = {
+    "forward": "green",
+    "send": "green",
+    "reply": "green",
+    "stop": "yellow",
+    "no": "dim",
+    "error": "bold red",
+}
+
+
+def print_trace(console: Console, rows: Sequence[Row], view: View) -> None:
+    """One row for each line that a rule left, in the order in which they ran."""
+    print_table(console, COLUMNS, rows, view)
+
+
+def reason(text: object, view: View) -> str:
+    """Why, in the operator's language, with the names of chats and people."""
+    said = told(clean(str(text or "")), view.language)
+    return _ID.sub(lambda found: view.who(found[0]).plain, said)
+
+
+def _decision(row: Row, view: View) -> Styled:
+    decision = str(row["decision"])
+    return Styled(view.word(texts.DECISIONS, decision), COLOURS.get(decision, ""))
+
+
+COLUMNS = (
+    Column(texts.PLUGIN, lambda row, _: clean(str(row["plugin"])), from_width=60),
+    Column(texts.RULE, lambda row, _: clean(str(row["rule"]))),
+    Column(texts.DECISION, _decision),
+    Column(texts.REASON, lambda row, view: reason(row["reason"], view), share=1),
+    Column(texts.DURATION, lambda row, _: f"{float(str(row['ms'])):.1f} ms", from_width=100, right=True),
+)

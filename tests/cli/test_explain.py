@@ -1,0 +1,54 @@
+"""`relay explain`: the message, what every rule said, and where it went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli.conftest import EAST, WEST, Relay
+from cli.test_rows import DELIVERY, MESSAGE
+
+REASON = "reason account_name chat_name sender_name"
+
+
+def test_it_tells_message_trace_and_deliveries(relay: Relay, filled: Path) -> None:
+    told = relay("explain", "m1", "--config", str(filled), "--json").json()
+    assert " ".join(told) == f"{MESSAGE} {REASON} trace deliveries"
+    assert [list(line) for line in told["trace"]] == [["plugin", "rule", "decision", "reason", "ms"]] * 2
+    (delivery,) = told["deliveries"]
+    assert " ".join(delivery) == f"{DELIVERY} plugin rule account_name target_name"
+    assert (delivery["message_id"], delivery["target"]) == ("m1", WEST)
+
+
+def test_the_trace_says_what_decided_and_which_condition_failed(relay: Relay, filled: Path) -> None:
+    told = relay("explain", "m1", "--config", str(filled), "--json").json()
+    said = [(line["rule"], line["decision"], line["reason"]) for line in told["trace"]]
+    assert said == [("both ways", "forward", f"to {WEST}"), ("price", "no", "no match of contains")]
+
+
+def test_our_id_and_the_svrid_mean_the_same_message(relay: Relay, filled: Path) -> None:
+    by_id = relay("explain", "m1", "--config", str(filled), "--json").json()
+    for word in ("1", "M1", by_id["svrid"]):
+        assert relay("explain", word, "--config", str(filled), "--json").json() == by_id
+
+
+@pytest.mark.parametrize("word", ["m99", "99", "d1", "nonsense", "m99999999999999999999"])
+def test_a_message_that_is_not_there_ends_with_1_and_a_hint(relay: Relay, filled: Path, word: str) -> None:
+    ended = relay("explain", word, "--config", str(filled), "--json")
+    assert ended.code == 1
+    assert word in ended.json()["error"]
+    assert ended.json()["hint"]
+
+
+def test_people_read_names_in_their_language(relay: Relay, filled: Path) -> None:
+    told = relay("explain", "m1", "--config", str(filled), columns=100).out
+    assert "都没有命中" in told
+    assert "到 west" in told
+    assert EAST not in told
+    assert EAST in relay("explain", "m1", "--ids", "--config", str(filled)).out
+
+
+def test_one_that_was_skipped_says_so(relay: Relay, filled: Path) -> None:
+    told = relay("explain", "m2", "--config", str(filled)).out
+    assert "我方消息" in told
+    assert "没有交给插件" in told
