@@ -3,7 +3,7 @@
     python -m benchmarks.accepts [--quick] [--json]
 
 Both sides: one process, uvicorn on uvloop, the same messages over the same number of connections, each
-sending the next one once the last is answered. relay gets them encrypted and answers after they are synced to disk.
+sending the next one once the last is answered. relay gets them encrypted, and answers once they are synced.
 """
 
 from __future__ import annotations

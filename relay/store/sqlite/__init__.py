@@ -69,8 +69,8 @@ class SqliteStore:
     # -- the receiver ---------------------------------------------------------
 
     async def ingest(self, entries: Sequence[Entry], accounts: Sequence[str] = ()) -> int:
-        now = self._clock.now()
-        return await self._db.write(lambda db: ingest.ingest(db, entries, accounts, now))
+        callback = ingest.Callback(entries, accounts, self._clock.now())
+        return await self._db.share(ingest.ingest_all, callback)
 
     async def keep_damaged(self, parts: Sequence[tuple[str, bytes]]) -> None:
         now = self._clock.now()

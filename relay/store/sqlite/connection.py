@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +20,9 @@ from relay.errors import StorageError
 from relay.store.migrate import migrate
 
 T = TypeVar("T")
+A = TypeVar("A")
 Work = Callable[[apsw.Connection], T]
+Bulk = Callable[[apsw.Connection, Sequence[A]], Sequence[T]]  # one result for each argument, in their order
 
 BUSY_TIMEOUT = 10_000  # milliseconds; transactions are short, so this is an accident, not a queue
 BUSY_LOOK = 1_000  # milliseconds after which a writer that waits for the lock looks whether it is to go on
@@ -32,10 +35,19 @@ REFUSALS = (
 
 
 class _Job:
-    __slots__ = ("error", "future", "loop", "result", "work")
+    """A `bulk` and the argument that it is to be called with, among others'."""
 
-    def __init__(self, work: Work[Any], future: asyncio.Future[Any], loop: asyncio.AbstractEventLoop) -> None:
-        self.work = work
+    __slots__ = ("argument", "bulk", "error", "future", "loop", "result")
+
+    def __init__(
+        self,
+        bulk: Bulk[Any, Any],
+        argument: object,
+        future: asyncio.Future[Any],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.bulk = bulk
+        self.argument = argument
         self.future = future
         self.loop = loop
         self.result: object = None
@@ -95,14 +107,19 @@ class Database:
     async def write(self, work: Work[T]) -> T:
         """Run `work` inside the next transaction and return after its commit is on disk.
 
-        An exception undoes this piece of work alone; `StorageError` when the commit itself fails.
+        An exception undoes this piece of work alone; `StorageError` when the commit itself fails. Where a
+        neighbour in the transaction fails, it is run a second time.
         """
+        return await self.share(_one_by_one, work)
+
+    def share(self, bulk: Bulk[A, T], argument: A) -> asyncio.Future[T]:
+        """The same for work that is cheaper in common: `bulk` is called once for all arguments that wait."""
         if self._closed:
             raise StorageError(f"{self.path.name} is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(work, future, loop))
-        return await future
+        self._jobs.put(_Job(bulk, argument, future, loop))
+        return future
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` on the reading connection; `StorageError` where the file cannot be read."""
@@ -156,8 +173,10 @@ class Database:
     def _commit(self, jobs: list[_Job]) -> None:
         try:
             self._begin()
-            for job in jobs:
-                self._attempt(job)
+            if not self._attempt_all(jobs):
+                self._begin()
+                for job in jobs:
+                    self._attempt(job)
             self._writer.execute("COMMIT")
         except apsw.Error as exc:
             self._give_up(jobs, exc)
@@ -174,10 +193,24 @@ class Database:
             else:
                 return
 
+    def _attempt_all(self, jobs: list[_Job]) -> bool:
+        """Take for granted that none fails; where one does, undo all of it and return false."""
+        try:
+            for bulk, group in itertools.groupby(jobs, key=_bulk):
+                alike = list(group)
+                results = bulk(self._writer, [job.argument for job in alike])
+                for job, result in zip(alike, results, strict=True):
+                    job.result = result
+        except Exception:  # noqa: BLE001 - found again, and told, by whoever tries them one by one
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            return False
+        return True
+
     def _attempt(self, job: _Job) -> None:
         self._writer.execute("SAVEPOINT job")
         try:
-            job.result = job.work(self._writer)
+            job.result = job.bulk(self._writer, [job.argument])[0]
         except Exception as exc:  # whose work it is gets to see it, by its future
             if not self._writer.in_transaction and isinstance(exc, apsw.Error):
                 raise  # SQLite has undone the whole batch with it
@@ -194,6 +227,14 @@ class Database:
                 self._writer.execute("ROLLBACK")
         for job in jobs:
             job.error = self._refused(exc)
+
+
+def _one_by_one(connection: apsw.Connection, works: Sequence[Work[T]]) -> list[T]:
+    return [work(connection) for work in works]
+
+
+def _bulk(job: _Job) -> Bulk[Any, Any]:
+    return job.bulk
 
 
 def _settle(jobs: list[_Job]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
+from typing import TypeVar
 
 import apsw
 
@@ -11,17 +14,21 @@ from relay.store.sqlite import ask
 from relay.wire.content import content_of
 from relay.wire.entries import Entry
 
+T = TypeVar("T")
+
 MESSAGE = "chatMsg"
 FAILURE = "chatMsgSendFail"
 DAMAGED_KEPT = 1000  # bodies kept for diagnosis; the oldest go first
 DAMAGED_BYTES = 65_536  # of each
 
-_KNOWN = "SELECT 1 FROM seen WHERE account = ? AND key = ?"
-_SEEN = "INSERT INTO seen (account, key, message, at) VALUES (?, ?, ?, ?)"
+CHUNKS = (32, 8, 1)  # rows in one statement: each step of one costs more than a row
+
+_SEEN = "INSERT INTO seen (account, key, message, at) VALUES {rows} ON CONFLICT DO NOTHING"
+_KNOWN_AS = "SELECT message FROM seen WHERE account = ? AND key = ?"
+_LAST = "SELECT seq FROM sqlite_sequence WHERE name = 'messages'"
 _MESSAGE = """
-INSERT INTO messages (account, svrid, wx_svrid, chat, chat_type, sender, type, time,
-                      api_send_id, api_send_svrid, raw, received_at, signal)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO messages (id, account, svrid, wx_svrid, chat, chat_type, sender, type, time,
+                      api_send_id, api_send_svrid, raw, received_at, signal) VALUES {rows}
 """
 _EVENT = """
 INSERT INTO events (kind, account, api_send_id, api_send_svrid, raw, received_at, signal)
@@ -29,42 +36,109 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """What one callback brought at `now`; `accounts` are ours from then on."""
+
+    entries: Sequence[Entry]
+    accounts: Sequence[str]
+    now: int
+
+
+def ingest_all(connection: apsw.Connection, callbacks: Sequence[Callback]) -> list[int]:
+    """Keep each entry not seen before, and return how many of each callback that were."""
+    kept = [0] * len(callbacks)
+    messages: list[tuple[int, Entry, int]] = []
+    for number, each in enumerate(callbacks):
+        if each.accounts:
+            add_accounts(connection, each.accounts, "callback", each.now)
+        for entry in each.entries:
+            if entry.kind == MESSAGE and entry.raw[:1] == b"{":
+                messages.append((number, entry, each.now))
+            else:
+                _keep_other(connection, entry, each.now)
+                kept[number] += 1
+    for number in _keep_messages(connection, messages):
+        kept[number] += 1
+    return kept
+
+
 def ingest(connection: apsw.Connection, entries: Sequence[Entry], accounts: Sequence[str], now: int) -> int:
-    """Keep each entry not seen before, and return how many; `accounts` are ours from now on."""
-    add_accounts(connection, accounts, "callback", now)
-    return sum(_keep(connection, entry, now) for entry in entries)
+    """The same for one callback."""
+    return ingest_all(connection, [Callback(entries, accounts, now)])[0]
 
 
-def _keep(connection: apsw.Connection, entry: Entry, now: int) -> bool:
-    if entry.kind != MESSAGE:
-        return _keep_event(connection, entry, now)
-    if entry.raw[:1] != b"{":  # a message that is no object has no chat, no sender and no content
+def _keep_other(connection: apsw.Connection, entry: Entry, now: int) -> None:
+    if entry.kind == MESSAGE:  # a message that is no object has no chat, no sender and no content
         keep_damaged(connection, [("entry", entry.raw)], now)
-        return True
-    key = dedupe_key(entry)
-    if ask.value(connection, _KNOWN, (entry.account, key)) is not None:
-        count(connection, "duplicates_total")
-        return False
+    else:
+        _keep_event(connection, entry, now)
+
+
+def _keep_messages(connection: apsw.Connection, messages: Sequence[tuple[int, Entry, int]]) -> list[int]:
+    """Keep those that are new, and return what each of these came with."""
+    if not messages:
+        return []
+    last = ask.value(connection, _LAST) or 0
+    keys = [(e.account, dedupe_key(e), last + at, now) for at, (_, e, now) in enumerate(messages, 1)]
+    known = _note_as_seen(connection, keys)
+    new = [
+        (key[2], number, entry, now)
+        for key, (number, entry, now) in zip(keys, messages, strict=True)
+        if key[2] not in known
+    ]
+    if known:
+        count(connection, "duplicates_total", len(known))
+    for chunk in _chunks(new):
+        rows = [value for number, _, entry, now in chunk for value in _row(number, entry, now)]
+        connection.execute(_insert(_MESSAGE, len(chunk), 14), rows)
+    return [number for _, number, _, _ in new]
+
+
+def _row(number: int, entry: Entry, now: int) -> tuple[object, ...]:
     may_settle = entry.sender == entry.account or bool(entry.api_send_id or entry.api_send_svrid)
-    connection.execute(
-        _MESSAGE,
-        (
-            *(entry.account, entry.svrid, entry.wx_svrid, entry.chat, entry.chat_type, entry.sender),
-            *(entry.type, entry.time, entry.api_send_id, entry.api_send_svrid, entry.raw, now, may_settle),
-        ),
+    return (
+        *(number, entry.account, entry.svrid, entry.wx_svrid, entry.chat, entry.chat_type, entry.sender),
+        *(entry.type, entry.time, entry.api_send_id, entry.api_send_svrid, entry.raw, now, may_settle),
     )
-    connection.execute(_SEEN, (entry.account, key, connection.last_insert_rowid(), now))
-    return True
 
 
-def _keep_event(connection: apsw.Connection, entry: Entry, now: int) -> bool:
+def _note_as_seen(connection: apsw.Connection, keys: Sequence[tuple[str, str, int, int]]) -> set[int]:
+    """The numbers that were meant for messages seen before; all others are noted."""
+    known: set[int] = set()
+    for chunk in _chunks(keys):
+        connection.execute(_insert(_SEEN, len(chunk), 4), [value for key in chunk for value in key])
+        if connection.changes() < len(chunk):
+            known.update(
+                number
+                for account, key, number, _ in chunk
+                if ask.value(connection, _KNOWN_AS, (account, key)) != number
+            )
+    return known
+
+
+def _chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """All rows, in pieces of a few sizes, so that there are few statements to prepare."""
+    at = 0
+    for size in CHUNKS:
+        while len(rows) - at >= size:
+            yield rows[at : at + size]
+            at += size
+
+
+@cache
+def _insert(statement: str, rows: int, columns: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return statement.format(rows=", ".join([row] * rows))
+
+
+def _keep_event(connection: apsw.Connection, entry: Entry, now: int) -> None:
     failure = entry.kind == FAILURE
     count(connection, "events_total:" + entry.kind[:40])
     connection.execute(
         _EVENT,
         (entry.kind, entry.account, entry.api_send_id, entry.api_send_svrid, entry.raw, now, failure),
     )
-    return True
 
 
 def dedupe_key(entry: Entry) -> str:

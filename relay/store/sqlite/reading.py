@@ -12,7 +12,7 @@ import apsw
 from relay.errors import StorageError
 from relay.store import texts
 from relay.store.migrate import refuse_other_schema
-from relay.store.sqlite.connection import BUSY_TIMEOUT, Work
+from relay.store.sqlite.connection import BUSY_TIMEOUT, A, Bulk, Work
 
 T = TypeVar("T")
 
@@ -43,6 +43,10 @@ class ReadOnlyDatabase:
             ) from exc
 
     async def write(self, _: Work[T]) -> Never:
+        """Refuse."""
+        raise StorageError(texts.READ_ONLY.filled(name=self.path.name))
+
+    def share(self, bulk: Bulk[A, T], argument: A) -> Never:
         """Refuse."""
         raise StorageError(texts.READ_ONLY.filled(name=self.path.name))
 
