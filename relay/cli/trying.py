@@ -21,6 +21,7 @@ from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Ids, Json, configured,
 from relay.cli.screen import clean, print_json, screen
 from relay.cli.tables import Column, View, print_table
 from relay.cli.traces import print_trace
+from relay.cli.underling import ending_at_once, own_stdout
 from relay.clock import SystemClock
 from relay.config import Config
 from relay.errors import ConfigurationError, RefusalError
@@ -54,6 +55,9 @@ Account = Annotated[
         "--account", metavar="ACCOUNT", help="Which account of ours hears it, if not the one that acts there."
     ),
 ]
+FromStdin = Annotated[
+    bool, typer.Option("--from-stdin", hidden=True, help="Read the line as JSON from stdin, for the console.")
+]
 Told = Any
 """What `Rehearsal.say` tells; its shape is the contract's."""
 
@@ -66,8 +70,12 @@ def trying(
     account: Account = "",
     ids: Ids = False,
     json: Json = False,
+    from_stdin: FromStdin = False,
 ) -> None:
     """The command; `HELP` explains it."""
+    if from_stdin:
+        with ending_at_once():
+            _answer_program(config)
     with configured(config) as read:
         _complete(chat, sender)
         line = line_asked(text, chat, sender, account, read.chats)
@@ -76,6 +84,15 @@ def trying(
             print_json(told)
         else:
             _show(read, told, ids=ids)
+
+
+def _answer_program(config: Path) -> None:
+    """Try what stands as JSON on stdin, for the console, which has checked its shape."""
+    asked = jsonlib.loads(sys.stdin.buffer.read())
+    with own_stdout(), configured(config) as read:
+        line = line_asked(asked["text"], asked["chat"], asked["sender"], asked["account"], read.chats)
+        told = rehearsed(read, line)
+    print_json(told)
 
 
 def _complete(chat: str, sender: str) -> None:

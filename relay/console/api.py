@@ -2,44 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from relay.config import Chats
+from relay.console.bodies import read_body
+from relay.console.openapi import document
+from relay.console.operations import OPERATIONS
+from relay.console.refusals import NO_LINE
+from relay.console.rehearsals import Rehearse
 from relay.errors import RefusalError
 from relay.language import Language
 from relay.operator import DISCARD, RETRY, Operator, Wish
-from relay.questions import delivery_asked, unknown_words
-from relay.report import Report
+from relay.questions import delivery_asked, line_asked, unknown_words
+from relay.report import NO_MESSAGE, NO_MESSAGE_HINT, Report
 from relay.store.protocol import Row
+
+
+class _Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /api/try`."""
+
+    text: str
+    chat: str
+    sender: str
+    account: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Wanted).decode
 
 
 class Api:
     """Reads what an address asks for and hands it to the report."""
 
-    def __init__(
-        self, report: Report, operator: Operator, plugins: Sequence[Row], language: Language
+    def __init__(  # noqa: PLR0913, RUF100 - what the answers are made of
+        self,
+        report: Report,
+        operator: Operator,
+        plugins: Sequence[Row],
+        language: Language,
+        chats: Chats,
+        rehearse: Rehearse,
     ) -> None:
         self._report = report
         self._operator = operator
         self._plugins = plugins
         self._language = language
+        self._chats = chats
+        self._rehearse = rehearse
+        self._document = document()
 
     def routes(self) -> list[BaseRoute]:
-        """The paths under /api/."""
-        return [
-            Route("/api/status", self._status),
-            Route("/api/messages", self._messages),
-            Route("/api/deliveries", self._deliveries),
-            Route("/api/deliveries/{id}/retry", self._retry, methods=["POST"]),
-            Route("/api/deliveries/{id}/discard", self._discard, methods=["POST"]),
-        ]
+        """A route for every operation of the table."""
+        answers: Mapping[str, Callable[[Request], Awaitable[Response]]] = {
+            "status": self._status,
+            "messages": self._messages,
+            "explain": self._explain,
+            "deliveries": self._deliveries,
+            "retry": self._retry,
+            "discard": self._discard,
+            "try": self._try,
+            "openapi": self._openapi,
+        }
+        return [Route(each.path, answers[each.name], methods=[each.method]) for each in OPERATIONS]
 
     async def _status(self, request: Request) -> JSONResponse:
         _Asked(request, ())
         return JSONResponse(await self._report.status(self._plugins))
+
+    async def _openapi(self, request: Request) -> JSONResponse:
+        _Asked(request, ())
+        return JSONResponse(self._document)
+
+    async def _explain(self, request: Request) -> JSONResponse:
+        """404 where there is no such message."""
+        _Asked(request, ())
+        word = request.path_params["id"]
+        try:
+            told = await self._report.explain(word)
+        except RefusalError as exc:
+            return JSONResponse(exc.told(self._language), 404)
+        if told is None:
+            return JSONResponse(
+                RefusalError(NO_MESSAGE, NO_MESSAGE_HINT, {"id": word}).told(self._language), 404
+            )
+        return JSONResponse(told)
+
+    async def _try(self, request: Request) -> Response:
+        """What is asked is checked here; what comes of it is found out where plugins may run."""
+        _Asked(request, ())
+        try:
+            asked = _decode(await read_body(request))
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return NO_LINE.response(self._language)
+        line_asked(asked.text, asked.chat, asked.sender, asked.account or "", self._chats)
+        return await self._rehearse(
+            msgspec.json.encode({**msgspec.structs.asdict(asked), "account": asked.account or ""})
+        )
 
     async def _messages(self, request: Request) -> JSONResponse:
         asked = _Asked(request, ("chat", "since", "limit"))

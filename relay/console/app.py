@@ -18,9 +18,13 @@ from relay.clock import Clock, SystemClock
 from relay.config import Config
 from relay.console import texts
 from relay.console.api import Api
-from relay.console.guard import Guard, Refusal
+from relay.console.bodies import LARGEST, BodyTooLargeError
+from relay.console.credentials import Credentials
+from relay.console.guard import Guard
+from relay.console.refusals import CRASHED, NOT_ALLOWED, NOT_FOUND, STORAGE, TOO_LARGE, TOO_SLOW
+from relay.console.rehearsals import Rehearsals, Rehearse, command
 from relay.errors import RefusalError, StorageError
-from relay.language import Language, Text
+from relay.language import Language
 from relay.operator import Operator
 from relay.report import Loading, Report, plugin_rows
 from relay.store.protocol import Store
@@ -28,22 +32,30 @@ from relay.store.protocol import Store
 log = structlog.get_logger("relay.console")
 
 HERE = Path(__file__).parent
-NOT_FOUND = Refusal(404, texts.NOT_FOUND, texts.NOT_FOUND_HINT)
-NOT_ALLOWED = Refusal(405, texts.NOT_ALLOWED)
-STORAGE = Refusal(503, texts.STORAGE, texts.STORAGE_HINT)
-CRASHED = Refusal(500, texts.CRASHED, texts.STORAGE_HINT)
 
 
-def create_console(config: Config, store: Store, loading: Loading, clock: Clock | None = None) -> Starlette:
-    """The private door as an ASGI app; `loading` is what became of the plugins."""
+def create_console(
+    config: Config,
+    store: Store,
+    loading: Loading,
+    clock: Clock | None = None,
+    rehearse: Rehearse | None = None,
+) -> Starlette:
+    """The private door as an ASGI app; `loading` is what became of the plugins.
+
+    `rehearse` tries a text; if it is not given, in a process of its own.
+    """
     language = config.bot.language
-    report = Report(config, store, clock or SystemClock())
-    api = Api(report, Operator(config, store), plugin_rows(config, loading), language)
+    clock = clock or SystemClock()
+    report = Report(config, store, clock)
+    rehearse = rehearse or Rehearsals(command(config.path), language)
+    api = Api(report, Operator(config, store), plugin_rows(config, loading), language, config.chats, rehearse)
     guard = Middleware(
         Guard,
         host=config.console.host,
-        password=config.console.password.get_secret_value(),
+        credentials=Credentials(*_secrets(config)),
         language=language,
+        clock=clock,
     )
     answers = _Answers(language)
     return Starlette(
@@ -56,10 +68,17 @@ def create_console(config: Config, store: Store, loading: Loading, clock: Clock 
         exception_handlers={
             HTTPException: answers.http,
             RefusalError: answers.refusal,
+            BodyTooLargeError: answers.too_large,
+            TimeoutError: answers.too_slow,
             StorageError: answers.storage,
             Exception: answers.crash,
         },
     )
+
+
+def _secrets(config: Config) -> tuple[str, str]:
+    console = config.console
+    return console.password.get_secret_value(), console.metrics_token.get_secret_value()
 
 
 def _page(language: Language) -> Route:
@@ -84,13 +103,21 @@ class _Answers:
         if not isinstance(exc, HTTPException) or exc.status_code != 405:
             return NOT_FOUND.response(self._language)
         allowed = (exc.headers or {}).get("Allow", "GET, HEAD")
-        hint = Text(*(each.format(allowed=allowed) for each in texts.NOT_ALLOWED_HINT[:2]))
-        return NOT_ALLOWED._replace(hint=hint, headers={"Allow": allowed}).response(self._language)
+        refusal = NOT_ALLOWED._replace(headers={"Allow": allowed})
+        return refusal.response(self._language, allowed=allowed)
 
     async def refusal(self, _: Request, exc: Exception) -> Response:
         """A question that cannot be answered as asked."""
         assert isinstance(exc, RefusalError)  # noqa: S101 - registered for nothing else
         return JSONResponse(exc.told(self._language), 400)
+
+    async def too_large(self, _: Request, __: Exception) -> Response:
+        """A body that did not say how long it is."""
+        return TOO_LARGE.response(self._language, most=LARGEST)
+
+    async def too_slow(self, _: Request, __: Exception) -> Response:
+        """A body that does not come."""
+        return TOO_SLOW.response(self._language)
 
     async def storage(self, _: Request, exc: Exception) -> Response:
         """A database that does not answer."""

@@ -1,69 +1,47 @@
-"""Who may come in: requests for a host of ours, and programs that know the password."""
+"""Who may come in: requests for a host of ours, and programs that know a secret."""
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Mapping
-from typing import NamedTuple
+from math import ceil
 from urllib.parse import urlsplit
 
-import structlog
-from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from relay.console import texts
-from relay.language import Language, Text
-
-log = structlog.get_logger("relay.console")
+from relay.clock import Clock
+from relay.console.bodies import LARGEST
+from relay.console.credentials import Credentials
+from relay.console.refusals import (
+    CLOSE,
+    FOREIGN,
+    HEADERS,
+    LOCKED,
+    NOT_ALLOWED,
+    TOO_LARGE,
+    WAIT,
+    RefusalLog,
+)
+from relay.console.throttle import Throttle
+from relay.language import Language
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-PRIVATE = "/api/"
-
-HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-
-
-class Refusal(NamedTuple):
-    """An answer that is no answer."""
-
-    status: int
-    error: Text
-    hint: Text | None = None
-    headers: Mapping[str, str] | None = None
-
-    def response(self, language: Language) -> Response:
-        """The refusal as JSON."""
-        hint = self.hint.said(language) if self.hint else None
-        body = {"error": self.error.said(language), "hint": hint}
-        return JSONResponse(body, self.status, {**HEADERS, **(self.headers or {})})
-
-
-FOREIGN = Refusal(421, texts.FOREIGN_HOST, texts.FOREIGN_HOST_HINT)
-LOCKED = Refusal(
-    401, texts.NO_PASSWORD, texts.NO_PASSWORD_HINT, {"WWW-Authenticate": 'Bearer realm="relay console"'}
-)
+PRIVATE = ("/api/", "/metrics/")
+METHODS = ("GET", "HEAD", "POST")
 
 
 class Guard:
-    """Stands before the whole app: checks host and password, and puts security headers on every answer."""
+    """Stands before the whole app: checks host and secret, and puts security headers on every answer."""
 
-    def __init__(self, app: ASGIApp, host: str, password: str, language: Language) -> None:
+    def __init__(
+        self, app: ASGIApp, host: str, credentials: Credentials, language: Language, clock: Clock
+    ) -> None:
         self._app = app
         self._hosts = LOCAL | {host.lower()}
-        self._password = password.encode()
+        self._credentials = credentials
         self._language = language
+        self._throttle = Throttle(clock)
+        self._log = RefusalLog(clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let the app answer."""
@@ -75,33 +53,60 @@ class Guard:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        request = Request(scope)
-        refusal = self._refusal(request)
+        peer = (scope.get("client") or ("", 0))[0]
+        refusal = self._refusal(scope, peer)
         if refusal is None:
             await self._app(scope, receive, send_guarded)
             return
-        log.warning("console_refused", status=refusal.status, peer=request.client and request.client.host)
-        await refusal.response(self._language)(scope, receive, send_guarded)
+        self._log.tell(refusal.status_code, peer)
+        await refusal(scope, receive, send_guarded)
 
-    def _refusal(self, request: Request) -> Refusal | None:
-        hosts = request.headers.getlist("host")
+    def _refusal(self, scope: Scope, peer: str) -> Response | None:
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
         if len(hosts) != 1 or _name(hosts[0]) not in self._hosts:
-            return FOREIGN
-        if f"{request.url.path}/".startswith(PRIVATE) and not self._knows_password(request):
-            return LOCKED
+            return FOREIGN.response(self._language)
+        if f"{scope['path']}/".startswith(PRIVATE):
+            locked = self._locked(scope["path"], headers, peer)
+            if locked is not None:
+                return locked
+        if scope["method"] not in METHODS:
+            allowed = ", ".join(METHODS)
+            refusal = NOT_ALLOWED._replace(headers={"Allow": allowed, **CLOSE})
+            return refusal.response(self._language, allowed=allowed)
+        if _announced(headers) > LARGEST:
+            return TOO_LARGE.response(self._language, most=LARGEST)
         return None
 
-    def _knows_password(self, request: Request) -> bool:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        given = token.strip().encode("latin-1")  # the bytes as they came
-        known = hmac.compare_digest(given, self._password)
-        return known and bool(self._password) and scheme.lower() == "bearer"
+    def _locked(self, path: str, headers: Headers, peer: str) -> Response | None:
+        """Nothing is awaited in here: however many ask at once, each guess is counted before the next."""
+        given = headers.getlist("authorization")
+        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+        guess = token.strip().encode("latin-1")  # the bytes as they came
+        if scheme.lower() != "bearer" or not guess:
+            return LOCKED.response(self._language)
+        if wait := self._throttle.wait(peer):
+            seconds = ceil(wait / 1000)
+            refusal = WAIT._replace(headers={"Retry-After": str(seconds)})
+            return refusal.response(self._language, seconds=seconds)
+        if self._credentials.open(path, guess):
+            return None
+        self._throttle.failed(peer, guess)
+        return LOCKED.response(self._language)
+
+
+def _announced(headers: Headers) -> int:
+    """How long the body says that it is; what says nonsense was refused by the server already."""
+    length = headers.get("content-length", "0")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else LARGEST + 1
 
 
 def _name(host: str) -> str:
-    """The name in a Host header, without port and brackets; "" for what is none."""
+    """The name in a Host header, without port, brackets and the root's dot; "" for what is none."""
     try:
         parts = urlsplit(f"//{host}")
-        return (parts.hostname or "") if parts.netloc == host and "@" not in host else ""
+        name = parts.hostname or ""
+        parts.port  # noqa: B018 - raises where it is no number
     except ValueError:
         return ""
+    return name.removesuffix(".") if parts.netloc == host and "@" not in host else ""

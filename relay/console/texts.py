@@ -14,6 +14,21 @@ NO_PASSWORD_HINT = Text(
     "请求头里加上 Authorization: Bearer <console.password>",
     "send the header Authorization: Bearer <console.password>",
 )
+GUESSED = Text("错误的密码太多", "too many wrong passwords")
+GUESSED_HINT = Text("{seconds} 秒后再试", "try again in {seconds} s")
+TOO_LARGE = Text("请求太大", "the request is too large")
+TOO_LARGE_HINT = Text("正文最多 {most} 字节", "its body may have {most} bytes")
+TOO_SLOW = Text("请求没有按时到齐", "the request did not arrive in time")
+NO_LINE = Text("正文不是要试的话", "the body is nothing to try")
+NO_LINE_HINT = Text(
+    '写 JSON：{{"text": "…", "chat": "…", "sender": "…"}}，可以加 "account"',
+    'send JSON: {{"text": "…", "chat": "…", "sender": "…"}}, and "account" if you like',
+)
+BUSY = Text("已有别的演练在进行", "others are trying something already")
+BUSY_HINT = Text("稍后再试", "try again in a moment")
+TOO_LONG = Text("演练用时太长，已经停止", "it took too long and was stopped")
+BROKEN = Text("演练意外结束", "it ended without an answer")
+TRY_HINT = Text("命令 relay try 能看到插件说了什么", "the command relay try shows what the plugins say")
 NOT_FOUND = Text("没有这个路径", "there is no such path")
 NOT_FOUND_HINT = Text("可用的路径见 /", "/ lists those that there are")
 NOT_ALLOWED = Text("这里不能用这个方法", "this method is not possible here")

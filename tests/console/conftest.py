@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
 
 from relay.config import Config, load
 from relay.console.app import create_console
-from relay.roles import load_plugins, open_store
+from relay.console.rehearsals import Rehearse
+from relay.questions import line_asked
+from relay.roles import build_rehearsal, load_plugins, open_store
 from relay.store.sqlite import SqliteStore
 from relay.testing import SECRETS, Bot, ManualClock, asgi_call
 
@@ -49,7 +52,19 @@ class Door:
     def with_console(self, **keys: object) -> Starlette:
         """The same door with other keys in [console]."""
         console = self.config.console.model_copy(update=keys)
-        return create_console(replace(self.config, console=console), self.store, load_plugins(self.config))
+        config = replace(self.config, console=console)
+        return create_console(config, self.store, load_plugins(config), self.clock)
+
+
+def rehearsing(config: Config, store: SqliteStore, clock: ManualClock) -> Rehearse:
+    """`POST /api/try` in this process: what the child would print, without the second that it takes."""
+    loading = load_plugins(config)
+
+    async def rehearse(asked: bytes) -> Response:
+        line = line_asked(**json.loads(asked), chats=config.chats)
+        return JSONResponse(await build_rehearsal(config, store, clock, loading).say(line))
+
+    return rehearse
 
 
 async def _fill(folder: Path) -> ManualClock:
@@ -69,7 +84,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     clock = asyncio.run(_fill(folder))
     config = load(folder / "bot.toml", SECRETS)
     store = open_store(config, clock)
-    yield Door(config, store, clock, create_console(config, store, load_plugins(config), clock))
+    app = create_console(config, store, load_plugins(config), clock, rehearsing(config, store, clock))
+    yield Door(config, store, clock, app)
     store.close()
 
 
@@ -77,10 +93,12 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 def ask(door: Door) -> Ask:
     """One request with the password: `ask("/api/status")`; `headers` replace those that are sent."""
 
-    def ask(path: str, headers: Mapping[str, str] = KEY, method: str = "GET") -> tuple[int, Any]:
+    def ask(
+        path: str, headers: Mapping[str, str] = KEY, method: str = "GET", body: bytes = b""
+    ) -> tuple[int, Any]:
         path, _, query = path.partition("?")
         asked = dict(pair.split("=", 1) for pair in query.split("&") if pair)
-        status, body = asyncio.run(asgi_call(door.app, method, path, query=asked, headers=headers))
+        status, body = asyncio.run(asgi_call(door.app, method, path, query=asked, headers=headers, body=body))
         return status, json.loads(body) if body[:1] in (b"{", b"[") else body.decode()
 
     return ask

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
-from relay.console.guard import HEADERS
+from relay.console.refusals import HEADERS
 from relay.testing import asgi_call
 
 

@@ -1,0 +1,51 @@
+"""How a process behaves that another one started to run plugins: it steps back, and it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+
+from relay.cli.complaints import complain
+from relay.errors import RelayError
+
+NICENESS = 10
+LONGEST = 30  # seconds, should whoever started it be gone
+MEMORY = 2 * 2**30  # bytes of address space
+
+
+@contextlib.contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Step back behind all others; after the block, or what it could not do, the process is gone.
+
+    Threads and tasks that plugins left behind are not waited for.
+    """
+    os.nice(NICENESS)
+    signal.alarm(LONGEST)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    code = 1
+    try:
+        yield
+        code = 0
+    except RelayError as exc:
+        code = complain(exc, json=True, environ=os.environ)
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+@contextlib.contextmanager
+def own_stdout() -> Iterator[None]:
+    """Keep stdout for the answer: what plugins print, and the programs that they start, goes to stderr."""
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -1,0 +1,169 @@
+"""The shapes of what the API takes and tells, in JSON Schema's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from relay.questions import DELIVERY_STATES, LONGEST_TEXT, MESSAGE_STATES
+from relay.store.states import DeliveryKind, Evidence
+
+Schema = Mapping[str, object]
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "integer", "minimum": 0}
+FLAG: Schema = {"type": "boolean"}
+TIME: Schema = {"type": "string", "description": 'RFC 3339 in UTC, or "" for a time beyond the calendar.'}
+NAME: Schema = {
+    "type": ["string", "null"],
+    "description": "What the id beside it is called, as far as known.",
+}
+MAYBE: Schema = {"type": ["string", "null"]}
+NAMES: Schema = {"type": "object", "additionalProperties": TEXT}
+MESSAGE_ID: Schema = {"type": "string", "pattern": "^[mM]?[0-9]{1,18}$"}
+DELIVERY_ID: Schema = {"type": "string", "pattern": "^[dD]?[0-9]{1,18}$"}
+
+
+def named(name: str) -> Schema:
+    """The schema that stands under this name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def one_of(words: Iterable[object]) -> Schema:
+    """One of these words."""
+    return {"type": "string", "enum": [str(word) for word in words]}
+
+
+def rows(of: Schema) -> Schema:
+    """A list of these."""
+    return {"type": "array", "items": of}
+
+
+def shape(required: Mapping[str, Schema], **optional: Schema) -> Schema:
+    """An object with these keys, and no others."""
+    return {
+        "type": "object",
+        "properties": {**required, **optional},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+MESSAGE: dict[str, Schema] = {
+    "id": MESSAGE_ID,
+    "svrid": TEXT,
+    "account": TEXT,
+    "chat": TEXT,
+    "chat_type": one_of(("room", "private", "")),
+    "sender": TEXT,
+    "type": TEXT,
+    "text": TEXT,
+    "own": FLAG,
+    "time": TIME,
+    "received_at": TIME,
+    "state": one_of(MESSAGE_STATES),
+    "reason": MAYBE,
+    "account_name": NAME,
+    "chat_name": NAME,
+    "sender_name": NAME,
+}
+DELIVERY: dict[str, Schema] = {
+    "id": DELIVERY_ID,
+    "message_id": MESSAGE_ID,
+    "kind": one_of(DeliveryKind),
+    "account": TEXT,
+    "target": TEXT,
+    "state": one_of(DELIVERY_STATES),
+    "evidence": {"type": ["string", "null"], "enum": [*map(str, Evidence), None]},
+    "attempts": NUMBER,
+    "error": MAYBE,
+    "created_at": TIME,
+    "updated_at": TIME,
+    "plugin": TEXT,
+    "rule": TEXT,
+    "account_name": NAME,
+    "target_name": NAME,
+}
+TRACE_LINE = shape(
+    {"plugin": TEXT, "rule": TEXT, "decision": TEXT, "reason": TEXT, "ms": {"type": "number", "minimum": 0}}
+)
+DECISION = shape(
+    {
+        "plugin": TEXT,
+        "rule": TEXT,
+        "kind": one_of(DeliveryKind),
+        "account": TEXT,
+        "targets": rows(TEXT),
+        "messages": rows(
+            {
+                "type": "object",
+                "required": ["msg_type", "content"],
+                "properties": {"msg_type": TEXT, "content": {}, "delay": {"type": "number"}},
+            }
+        ),
+    }
+)
+PLUGIN_ERROR = shape({"message": TEXT, "file": MAYBE, "line": {"type": ["integer", "null"]}})
+PLUGIN = shape(
+    {
+        "name": TEXT,
+        "source": TEXT,
+        "state": one_of(("active", "disabled", "failed", "parked")),
+        "error": {"anyOf": [PLUGIN_ERROR, {"type": "null"}]},
+    }
+)
+PROCESS: Schema = {
+    "type": "object",
+    "required": ["role", "pid", "alive", "since"],
+    "properties": {"role": TEXT, "pid": NUMBER, "alive": FLAG, "since": TIME},
+    "description": "What a role says of itself may stand beside these.",
+}
+DONE: dict[str, Schema] = {
+    "id": DELIVERY_ID,
+    "before": one_of(DELIVERY_STATES),
+    "after": one_of(DELIVERY_STATES),
+    "done": FLAG,
+}
+COMPLAINT: dict[str, Schema] = {"error": {"type": "string", "minLength": 1}, "hint": MAYBE}
+NOTHING: dict[str, Schema] = {"before": {"type": "null"}, "after": {"type": "null"}}
+
+SCHEMAS: Mapping[str, Schema] = {
+    "Error": shape(COMPLAINT),
+    "Message": shape(MESSAGE),
+    "Delivery": shape(DELIVERY),
+    "Explained": shape({**MESSAGE, "trace": rows(named("TraceLine")), "deliveries": rows(named("Delivery"))}),
+    "TraceLine": TRACE_LINE,
+    "Status": shape(
+        {
+            "inbox": shape({"waiting": NUMBER}),
+            "deliveries": shape({str(state): NUMBER for state in DELIVERY_STATES}),
+            "processes": rows(PROCESS),
+            "plugins": rows(PLUGIN),
+            "accounts": rows(TEXT),
+            "account_names": NAMES,
+            "pauses": rows(shape({"account": TEXT, "until": TIME, "reason": TEXT})),
+            "counters": {"type": "object", "additionalProperties": {"type": "integer"}},
+        }
+    ),
+    "Outcome": shape(DONE),
+    "Conflict": shape({**DONE, **COMPLAINT}),
+    "Unknown": shape(COMPLAINT, **{**DONE, **NOTHING}),
+    "Line": shape(
+        {
+            "text": {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
+            "chat": {"type": "string", "minLength": 1},
+            "sender": {"type": "string", "minLength": 1},
+        },
+        account={"type": ["string", "null"]},
+    ),
+    "Decision": DECISION,
+    "Tried": shape(
+        {
+            "decisions": rows(named("Decision")),
+            "trace": rows(named("TraceLine")),
+            "message": shape(
+                {name: MESSAGE[name] for name in ("account", "chat", "chat_type", "sender", "text", "own")}
+            ),
+            "names": NAMES,
+        }
+    ),
+}
