@@ -21,7 +21,7 @@ from relay.plugin import Plugin
 
 _serial = itertools.count(1)  # unique module names: two bots, or two versions, never share one
 
-RESERVED = frozenset({"folder", "order", "disabled", "timeout"})
+RESERVED = frozenset({"folder", "order", "disabled", "timeout", "memory_limit"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from relay import log as logging
+from relay.bounds import confine
 from relay.clock import Clock, SystemClock
 from relay.config import Config, load
 from relay.errors import ConfigurationError, RelayError, StorageError
@@ -41,7 +42,6 @@ READY = "RELAY_READY_FD"  # a pipe in which one byte says that the role serves
 BEAT = 1.0  # seconds between two reports of being alive
 LAST_TRY = 3.0  # seconds, of the grace, in which the receiver tries once more to write what is late
 GRACE = 10.0  # seconds to finish what is in hand
-ROUTER_NICENESS = 5  # plugins wait for the receiver, never the other way round
 
 
 def run_role(path: Path, role: str) -> int:
@@ -196,7 +196,9 @@ async def _receiver(config: Config, store: Store, clock: Clock, stop: asyncio.Ev
 
 
 async def _router(config: Config, store: Store, clock: Clock, stop: asyncio.Event) -> None:
-    os.nice(ROUTER_NICENESS)
+    from relay.blackbox import BlackBox
+
+    confine(config.plugins.memory_limit)
     loading = load_plugins(config)
     if loading.problems:
         raise ConfigurationError(tuple(loading.problems), config.bot.language)
@@ -205,7 +207,8 @@ async def _router(config: Config, store: Store, clock: Clock, stop: asyncio.Even
             "plugin_not_loaded", plugin=found.name, error=error.message, file=error.file, line=error.line
         )
     await store.add_accounts(config.platform.accounts, "configured")
-    await build_router(config, store, clock, loading.loaded).run(stop)
+    box = BlackBox.beside(config.database)
+    await build_router(config, store, clock, loading.loaded, box).run(stop)
 
 
 async def _sender(config: Config, store: Store, clock: Clock, stop: asyncio.Event) -> None:

@@ -18,6 +18,7 @@ from relay.store.protocol import Store
 from relay.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from relay.blackbox import BlackBox
     from relay.client import Transport
     from relay.pipeline import Pipeline
     from relay.receiver import Receiver, ReceiverSettings
@@ -93,14 +94,17 @@ def build_receiver(config: Config, store: Store) -> Receiver:
     return Receiver(store, receiver_settings(config))
 
 
-def build_pipeline(config: Config, store: Store, clock: Clock, plugins: Sequence[Loaded]) -> Pipeline:
+def build_pipeline(
+    config: Config, store: Store, clock: Clock, plugins: Sequence[Loaded], box: BlackBox | None = None
+) -> Pipeline:
     """The one way from a message to decisions, for the live bot and for rehearsals."""
+    from relay.calls import Calls
     from relay.names import Names
     from relay.pipeline import Memory, Pipeline
     from relay.state import StateBook
 
     memory = Memory(StateBook(store, clock), Names(store, clock, _given_names(config)))
-    return Pipeline(plugins, clock, config.bot.zone, config.chats.resolve, memory)
+    return Pipeline(plugins, clock, config.bot.zone, config.chats.resolve, memory, Calls(box))
 
 
 def build_rehearsal(config: Config, store: Store, clock: Clock, loading: Loading) -> Rehearsal:
@@ -111,18 +115,20 @@ def build_rehearsal(config: Config, store: Store, clock: Clock, loading: Loading
     return Rehearsal(config, store, pipeline, clock, loading.failed)
 
 
-def build_router(config: Config, store: Store, clock: Clock, plugins: Sequence[Loaded]) -> Router:
-    """The router, with these plugins."""
+def build_router(
+    config: Config, store: Store, clock: Clock, plugins: Sequence[Loaded], box: BlackBox | None = None
+) -> Router:
+    """The router, with these plugins; `box` tells it how the one before ended."""
     from relay.router import Router, RouterSettings
 
-    pipeline = build_pipeline(config, store, clock, plugins)
+    pipeline = build_pipeline(config, store, clock, plugins, box)
     settings = RouterSettings(
         remember=int(config.storage.remember),
         expire_after=int(config.delivery.expire_after),
         zone=config.bot.zone,
         accounts_configured=bool(config.platform.accounts),
     )
-    return Router(store, pipeline, clock, settings)
+    return Router(store, pipeline, clock, settings, box)
 
 
 def build_transport(config: Config) -> Transport:

@@ -7,12 +7,14 @@ import contextlib
 import datetime as dt
 import itertools
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
 
+from relay.blackbox import BlackBox
+from relay.calls import ExhaustedError
 from relay.clock import Clock
 from relay.errors import StorageError
 from relay.message import Message
@@ -21,14 +23,17 @@ from relay.store.protocol import Store
 from relay.store.states import MessageState
 from relay.store.values import Identified, Routing, StoredMessage, TraceLine
 from relay.store.watch import Watch
+from relay.suspects import judge
 from relay.tasks import Tasks
 
 log = structlog.get_logger("relay.router")
 
 COPY_PATIENCE = 5_000  # ms that a copy waits for the acting account's own (contract 4.2)
 IDENTIFY_BATCH = 500
-MOST_AT_ONCE = 64
-MOST_ATTEMPTS = 3  # a message that killed the router so often is set aside (contract 4.7)
+MOST_AT_ONCE = 64  # messages in hand, not counting the slow ones
+MOST_IN_HAND = 1024  # messages in hand, counting them
+SLOW = 250  # ms after which a message in hand keeps no other one from its turn
+TRIAL_PATIENCE = 30_000  # ms that suspects wait at most for everybody else to be served first
 IDLE = 0.25  # seconds after which a quiet router looks again: copies whose patience ended wake nobody
 WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds before a store that refused is asked again; the last one for ever
 
@@ -53,7 +58,14 @@ class Router:
     process counts against the messages in hand.
     """
 
-    def __init__(self, store: Store, pipeline: Pipeline, clock: Clock, settings: RouterSettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        pipeline: Pipeline,
+        clock: Clock,
+        settings: RouterSettings,
+        box: BlackBox | None = None,
+    ) -> None:
         self._store = store
         self._pipeline = pipeline
         self._clock = clock
@@ -62,8 +74,12 @@ class Router:
         self._queues: dict[Conversation, deque[Identified]] = {}
         self._ready: deque[Conversation] = deque()
         self._deferred: set[Conversation] = set()
-        self._suspects: deque[Identified] = deque()
+        self._box = box or BlackBox()
+        self._held: deque[Conversation] = deque()  # conversations that begin with a suspect
+        self._on_trial: Conversation | None = None
+        self._trials_at = 0
         self._tasks = Tasks()
+        self._begun: dict[int, int] = {}
         self._acting: dict[str, str] = {}
         self._claimed: set[int] = set()
         self._stop = asyncio.Event()
@@ -72,16 +88,28 @@ class Router:
         self._caught_up = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Route until told to stop, then finish what is in hand, or leave it as if it had never been."""
+        """Route until told to stop, then finish what is in hand, or leave it as if it had never been.
+
+        Raises `ExhaustedError`, in as good order, once this process can run no handlers any more.
+        """
         self._stop = stop
-        with contextlib.suppress(StorageError):  # it was logged, and only a stop ends the asking
-            while not stop.is_set():
-                if not await self.step():
-                    await self._insist(lambda: self._watch.wait(IDLE))
-        with contextlib.suppress(StorageError):
-            await self._tasks.wait()
+        try:
+            with contextlib.suppress(StorageError):  # it was logged, and only a stop ends the asking
+                while not stop.is_set():
+                    if not await self.step():
+                        await self._insist(lambda: self._watch.wait(IDLE))
+            with contextlib.suppress(StorageError):
+                await self._tasks.wait()
+        except ExhaustedError:
+            await self._tasks.cancel()
+            await self._give_back()
+            raise
+        await self._give_back()
+
+    async def _give_back(self) -> None:
         with contextlib.suppress(StorageError):
             await self._store.give_back(sorted(self._claimed))
+        self._box.clear()
 
     async def drain(self) -> None:
         """Route everything that can be routed by now."""
@@ -96,9 +124,8 @@ class Router:
         if not self._started:
             await self._resume()
         more = await self._identify()
-        if self._suspects:
-            return await self._try_suspect()
-        return await self._start_ready() or more
+        started = await self._start_ready()
+        return self._try_suspect() or started or more
 
     async def _accounts_known(self) -> bool:
         """Nothing is routed before we can tell our own from others (contract 4.3)."""
@@ -107,12 +134,16 @@ class Router:
         return await self._insist(lambda: self._store.meta("accounts_listed_at")) is not None
 
     async def _resume(self) -> None:
-        """Take up what an earlier router left; what it died over is tried alone first."""
-        for each in await self._insist(self._store.waiting):
-            if each.attempts:
-                self._suspects.append(each)
-            else:
+        """Take up what an earlier router left; what it died over is set aside, or tried apart."""
+        waiting = await self._insist(self._store.waiting)
+        verdict = judge(waiting, self._box.ending)
+        await self._insist(lambda: self._store.give_back(verdict.acquitted))
+        for condemned in verdict.condemned:
+            await self._set_aside(condemned)
+        for each in waiting:
+            if each not in verdict.condemned:
                 self._enqueue(each)
+        self._hold(verdict.suspects)
         self._started = True
 
     async def _identify(self) -> bool:
@@ -135,30 +166,40 @@ class Router:
         else:
             queue.append(each)
 
-    # -- one after the other where the process died before ---------------------
+    # -- after a death ---------------------------------------------------------
 
-    async def _try_suspect(self) -> bool:
-        """Alone, so that a message that kills the router takes no innocent one's attempts with it."""
-        await self._tasks.wait()
-        suspect = self._suspects.popleft()
-        if suspect.attempts >= MOST_ATTEMPTS:
-            await self._set_aside(suspect)
-        else:
-            for claimed in await self._claim([suspect.id]):
-                await self._route(claimed)
+    def _hold(self, suspects: Sequence[int]) -> None:
+        """Keep the conversations of suspects back."""
+        first = {queue[0].id: conversation for conversation, queue in self._queues.items()}
+        self._held.extend(first[suspect] for suspect in suspects if suspect in first)
+        self._ready = deque(each for each in self._ready if each not in self._held)
+        self._trials_at = self._clock.now() + TRIAL_PATIENCE
+
+    def _try_suspect(self) -> bool:
+        """Let the next suspect have its turn once nobody waits for theirs; true when it has.
+
+        So whatever it does costs others one time limit and not several in a row, and no other suspect
+        is in hand that could be blamed for it.
+        """
+        served = self._caught_up and not self._ready
+        if not self._held or self._on_trial or not (served or self._clock.now() >= self._trials_at):
+            return False
+        self._on_trial = self._held.popleft()
+        self._ready.append(self._on_trial)
         return True
 
-    async def _claim(self, ids: list[int]) -> list[StoredMessage]:
-        claimed = await self._insist(lambda: self._store.claim(ids))
-        self._claimed.update(each.id for each in claimed)
-        return claimed
+    def _tried(self, conversation: Conversation) -> None:
+        if self._on_trial == conversation:
+            self._on_trial = None
 
     async def _set_aside(self, suspect: Identified) -> None:
         reason = f"the router died {suspect.attempts} times while it was in hand"
-        line = TraceLine("", "", "set_aside", reason, 0.0)
+        plugin, _, handler = self._box.ending.what(suspect.id).partition(".")
+        line = TraceLine(plugin, "", "set_aside", reason, 0.0)
         aside = Routing(suspect.id, MessageState.SET_ASIDE, reason, (line,))
         await self._insist(lambda: self._store.finish(aside, self._settings.expire_after))
-        log.error("message_set_aside", message=f"m{suspect.id}", attempts=suspect.attempts)
+        about = {"message": f"m{suspect.id}", "attempts": suspect.attempts}
+        log.error("message_set_aside", **about, plugin=plugin, handler=handler)
 
     # -- side by side ----------------------------------------------------------
 
@@ -167,8 +208,9 @@ class Router:
         self._ready.extend(self._deferred)
         self._deferred.clear()
         chosen: list[Identified] = []
+        room = self._room()
         for _ in range(len(self._ready)):
-            if len(self._tasks) + len(chosen) >= MOST_AT_ONCE:
+            if len(chosen) >= room:
                 break
             conversation = self._ready.popleft()
             head = await self._head(conversation)
@@ -178,8 +220,24 @@ class Router:
             return False
         claimed = {each.id: each for each in await self._claim([head.id for head in chosen])}
         for head in chosen:
-            self._tasks.start(self._take_turn((head.account, head.chat), claimed.get(head.id)))
+            self._begun[head.id] = self._clock.now()
+            self._tasks.start(self._take_turn(head, claimed.get(head.id)))
         return True
+
+    def _room(self) -> int:
+        """How many more may be in hand: those that take long keep nobody else waiting, up to a bound."""
+        busy = len(self._begun)
+        if busy < MOST_AT_ONCE:
+            return MOST_AT_ONCE - busy
+        late = self._clock.now() - SLOW
+        slow = sum(1 for begun in self._begun.values() if begun < late)
+        return min(MOST_AT_ONCE - busy + slow, MOST_IN_HAND - busy)
+
+    async def _claim(self, ids: list[int]) -> list[StoredMessage]:
+        self._box.take(ids)
+        claimed = await self._insist(lambda: self._store.claim(ids))
+        self._claimed.update(each.id for each in claimed)
+        return claimed
 
     async def _head(self, conversation: Conversation) -> Identified | None:
         """The conversation's next message, if it is its turn now."""
@@ -193,6 +251,7 @@ class Router:
                 return None
             queue.popleft()
         del self._queues[conversation]
+        self._tried(conversation)
         return None
 
     async def _turn(self, head: Identified) -> str:
@@ -209,12 +268,25 @@ class Router:
         patience_over = self._caught_up and self._clock.now() >= head.received_at + COPY_PATIENCE
         return "now" if patience_over and not turn.heard_by_acting else "later"
 
-    async def _take_turn(self, conversation: Conversation, claimed: StoredMessage | None) -> None:
+    async def _take_turn(self, head: Identified, claimed: StoredMessage | None) -> None:
+        conversation = (head.account, head.chat)
         if claimed is not None:
-            await self._route(claimed)
+            await self._route_or_blame(claimed)
+        del self._begun[head.id]
+        self._box.drop(head.id)
+        self._tried(conversation)
         self._queues[conversation].popleft()
         self._ready.append(conversation)
         self._watch.nudge()
+
+    async def _route_or_blame(self, claimed: StoredMessage) -> None:
+        try:
+            await self._route(claimed)
+        except (StorageError, ExhaustedError):
+            raise
+        except Exception as exc:  # the router ends with it
+            self._box.blame(claimed.id, type(exc).__name__)
+            raise
 
     async def _route(self, claimed: StoredMessage) -> None:
         message = _message(claimed, self._settings.zone)

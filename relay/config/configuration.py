@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from relay.config.chats import Chats
 from relay.config.problems import is_secret, substituted
 from relay.config.tables import Bot, Console, Delivery, Platform, Server, Storage
-from relay.config.values import Duration
+from relay.config.values import Duration, Size
 from relay.errors import Problem
 
 
@@ -23,6 +23,7 @@ class Plugins:
     order: tuple[str, ...]
     disabled: tuple[str, ...]
     timeout: Duration
+    memory_limit: Size
     timeouts: Mapping[str, Duration]
     settings: Mapping[str, Mapping[str, object]] = field(repr=False)
 

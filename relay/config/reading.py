@@ -75,6 +75,7 @@ class _Reading:
             order=defaults.order,
             disabled=defaults.disabled,
             timeout=defaults.timeout,
+            memory_limit=defaults.memory_limit,
             timeouts=timeouts,
             settings=own,
         )

@@ -115,6 +115,16 @@ def _more_than_none(value: Measure) -> Measure:
     return value
 
 
+LEAST_MEMORY = Size("256MB")
+"""With less, the router itself would have none to start with."""
+
+
+def _enough(size: Size) -> Size:
+    if 0 < size < LEAST_MEMORY:
+        raise UnfitError(texts.LITTLE_MEMORY.filled(least=LEAST_MEMORY))
+    return size
+
+
 Length = Annotated[Duration, AfterValidator(_more_than_none)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Host = Annotated[str, AfterValidator(_host)]
@@ -266,6 +276,10 @@ class PluginDefaults(Table):
     timeout: Length = Field(
         Duration("5s"),
         description="The limit for one handler and one message; [plugins.NAME] timeout overrides it.",
+    )
+    memory_limit: Annotated[Size, AfterValidator(_enough)] = Field(
+        Size("1GB"),
+        description="The most memory for the router with all plugins (Linux); 0B: no limit.",
     )
 
 

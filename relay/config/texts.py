@@ -125,6 +125,9 @@ DURATIONS = Text('"500ms"、"5s"、"10m"、"2h" 或 "30d"', '"500ms", "5s", "10m
 SIZES = Text('"64KB"、"8MB" 或 "1GB"', '"64KB", "8MB" or "1GB"')
 LIMIT = Text("不能大于 {limit}", "must be at most {limit}", "range")
 NONE = Text("必须大于 {zero}", "must be more than {zero}", "range")
+LITTLE_MEMORY = Text(
+    '必须至少 {least}，或 "0B"（不限）', 'must be at least {least}, or "0B" for no limit', "range"
+)
 
 # --- not in this version, and reasons that are not ours ------------------------------------------
 

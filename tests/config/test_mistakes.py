@@ -44,6 +44,7 @@ WRONG = [
     ("delivery", "forward_batch = 0", "delivery.forward_batch = 0: must be at least 1 (default: 20)"),
     ("delivery", "send_batch = 6", "delivery.send_batch = 6: must be at most 5 (the platform takes 1 to 5 messages in one sendMessage; default: 1)"),
     ("delivery", 'expire_after = "0s"', 'delivery.expire_after = "0s": must be more than 0s (default: "30m")'),
+    ("plugins", 'memory_limit = "64MB"', 'plugins.memory_limit = "64MB": must be at least 256MB, or "0B" for no limit (default: "1GB")'),
     # values
     ("bot", 'language = "fr"', 'bot.language = "fr": must be "zh" or "en" (default: "zh")'),
     ("bot", 'timezone = "Asia/Shangai"', 'bot.timezone = "Asia/Shangai": is not a time zone (did you mean `Asia/Shanghai`? default: "Asia/Shanghai")'),

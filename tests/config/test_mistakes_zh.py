@@ -33,6 +33,7 @@ TOLD = [
     ('delivery', 'forward_batch = 0', 'delivery.forward_batch = 0：不能小于 1（默认：20）'),
     ('delivery', 'send_batch = 6', 'delivery.send_batch = 6：不能大于 5（平台的 sendMessage 一次接受 1 到 5 条；默认：1）'),
     ('delivery', 'expire_after = "0s"', 'delivery.expire_after = "0s"：必须大于 0s（默认："30m"）'),
+    ('plugins', 'memory_limit = "64MB"', 'plugins.memory_limit = "64MB"：必须至少 256MB，或 "0B"（不限）（默认："1GB"）'),
     ('bot', 'language = "fr"', 'bot.language = "fr"：必须是 "zh" 或 "en"（默认："zh"）'),
     ('bot', 'timezone = "Asia/Shangai"', 'bot.timezone = "Asia/Shangai"：不是时区（是不是想写 `Asia/Shanghai`？默认："Asia/Shanghai"）'),
     ('bot', 'timezone = "../etc"', 'bot.timezone = "../etc"：不是时区（写 IANA 名称，例如 "Asia/Shanghai"；默认："Asia/Shanghai"）'),

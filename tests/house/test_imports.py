@@ -14,7 +14,7 @@ import relay
 ROOT = Path(__file__).parents[2]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("language", "errors", "clock", "log", "tasks", "lock"),
+    ("language", "errors", "clock", "log", "tasks", "lock", "bounds"),
     ("wire",),
     ("config",),
     ("store",),
@@ -34,9 +34,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "plugin",
         "",
         "loader",
+        "blackbox",
+        "calls",
         "pipeline",
     ),
-    ("client", "lanes", "attempts", "outcomes", "directory", "notices"),
+    ("suspects", "sources", "client", "lanes", "attempts", "outcomes", "directory", "notices"),
     ("receiver", "router", "sender", "questions", "report", "rehearsal", "operator", "console"),
     ("roles",),
     ("connections", "server", "process"),

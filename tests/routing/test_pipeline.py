@@ -14,10 +14,11 @@ import pytest
 from bots import ANN, EAST, NORTH, ONE, WEST, rule
 
 from relay import Forward, Message, Outgoing, Plugin, Reply, Send, Stop, picture
+from relay.calls import MOST_LEFT
 from relay.clock import Clock
 from relay.loader import Loaded
 from relay.names import Names
-from relay.pipeline import MOST_LEFT, Memory, Pipeline
+from relay.pipeline import Memory, Pipeline
 from relay.plugin import NoSettings
 from relay.simulator.clockwork import START, ManualClock
 from relay.state import StateBook
@@ -230,8 +231,9 @@ async def test_a_plugin_whose_calls_never_end_is_called_no_more_until_they_do() 
     routing = await blocked.run(1, MESSAGE)
     assert errors(routing) == [f"blocks was not called: {MOST_LEFT} earlier calls still run"]
     release.set()
-    await asyncio.gather(*blocked._left["slow"])
-    assert not blocked._left["slow"]
+    left = blocked._calls._plugins["slow"].left
+    await asyncio.gather(*left)
+    assert not left
 
 
 # -- what plugins decide -------------------------------------------------------

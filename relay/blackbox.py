@@ -1,0 +1,150 @@
+"""What ran when the process ended, in memory that outlives it: so it is known what killed the process."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import mmap
+import os
+import struct
+from collections.abc import Coroutine, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import coroutine
+from typing import Any, TypeVar
+
+import structlog
+
+log = structlog.get_logger("relay.blackbox")
+
+T = TypeVar("T")
+
+SLOTS = 2048  # messages in hand at once; one that finds no slot counts as unknown, hence suspect
+WORDS = 48  # bytes for what ran: plugin and handler
+SLOT = struct.Struct(f"<qq{WORDS}s")  # message, since when it runs (0: it waits), what
+RUNS = struct.Struct(f"<q{WORDS}s")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an earlier process ended: what it had in hand, and what of that ran, in the order begun."""
+
+    in_hand: frozenset[int] = frozenset()
+    ran: tuple[tuple[int, str], ...] = ()
+
+    def what(self, message: int) -> str:
+        """What of this message ran: `plugin.handler`, or nothing."""
+        return dict(self.ran).get(message, "")
+
+
+class BlackBox:
+    """One slot for each message in hand, which says whether code for it runs at this moment.
+
+    The memory is a file's, so it is there after any death of the process but a power cut. That no
+    handler runs between its steps is what makes it exact: of all that is in hand, one runs on the loop.
+    """
+
+    def __init__(self, memory: mmap.mmap | bytearray | None = None) -> None:
+        self._memory = bytearray(SLOTS * SLOT.size) if memory is None else memory
+        self.ending = _ending(self._memory)
+        self._memory[:] = bytes(len(self._memory))
+        self._free = list(range(0, SLOTS * SLOT.size, SLOT.size))
+        self._slots: dict[int, int] = {}
+        self._serial = itertools.count(1)
+
+    @classmethod
+    def beside(cls, database: Path) -> BlackBox:
+        """That of this database's router; without room on the disk, one that ends with the process."""
+        try:
+            return cls(_shared(database.with_name(database.name + ".router")))
+        except OSError as exc:
+            log.warning("black_box_forgets", error=str(exc))
+            return cls()
+
+    def take(self, messages: Iterable[int]) -> None:
+        """These are in hand from now on."""
+        for message in messages:
+            if self._free and message not in self._slots:
+                at = self._slots[message] = self._free.pop()
+                SLOT.pack_into(self._memory, at, message, 0, b"")
+
+    def drop(self, message: int) -> None:
+        """It is in hand no more."""
+        at = self._slots.pop(message, None)
+        if at is not None:
+            SLOT.pack_into(self._memory, at, 0, 0, b"")
+            self._free.append(at)
+
+    @contextlib.contextmanager
+    def running(self, message: int, what: str) -> Iterator[None]:
+        """Code for this message runs within the block, in whichever thread."""
+        at = self._slots.get(message)
+        if at is None:
+            yield
+            return
+        around = RUNS.unpack_from(self._memory, at + 8)
+        self._begin(at, what.encode("utf-8", "replace"))
+        try:
+            yield
+        finally:
+            self._end(message, at, *around)
+
+    @coroutine
+    def steps(self, message: int, what: str, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+        """Await `work`; each of its steps is on record while it runs, and no longer."""
+        at = self._slots.get(message)
+        if at is None:
+            return (yield from work.__await__())
+        words = what.encode("utf-8", "replace")
+        step, given = work.send, None
+        while True:
+            self._begin(at, words)
+            try:
+                awaited = step(given)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            finally:
+                self._end(message, at)
+            try:
+                step, given = work.send, (yield awaited)
+            except BaseException as exc:  # noqa: BLE001 - handed on: `work` is who it was meant for
+                step, given = work.throw, exc
+
+    def blame(self, message: int, what: str) -> None:
+        """Its doing ends the process: so it stays on record, whatever is dropped meanwhile."""
+        at = self._slots.pop(message, None)
+        if at is not None:
+            self._begin(at, what.encode("utf-8", "replace"))
+
+    def clear(self) -> None:
+        """The process ends in good order, and what it had in hand was given back."""
+        self._memory[:] = bytes(len(self._memory))
+
+    def _begin(self, at: int, what: bytes) -> None:
+        RUNS.pack_into(self._memory, at + 8, next(self._serial), what)
+
+    def _end(self, message: int, at: int, began: int = 0, what: bytes = b"") -> None:
+        if self._slots.get(message) == at:  # a thread may outlive its message
+            RUNS.pack_into(self._memory, at + 8, began, what)
+
+
+def _shared(path: Path) -> mmap.mmap:
+    """Memory that is the file's; raises OSError now, so that no full disk can raise SIGBUS later."""
+    file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        missing = SLOTS * SLOT.size - os.fstat(file).st_size
+        if missing > 0:
+            os.pwrite(file, bytes(missing), SLOTS * SLOT.size - missing)
+        return mmap.mmap(file, SLOTS * SLOT.size)
+    finally:
+        os.close(file)
+
+
+def _ending(memory: mmap.mmap | bytearray) -> Ending:
+    slots = [slot for slot in SLOT.iter_unpack(memory) if slot[0]]
+    ran = sorted((began, message, what) for message, began, what in slots if began)
+    return Ending(
+        frozenset(slot[0] for slot in slots),
+        tuple((message, what.rstrip(b"\0").decode("utf-8", "ignore")) for _, message, what in ran),
+    )

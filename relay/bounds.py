@@ -1,0 +1,35 @@
+"""What a process that runs plugins may take of the machine: what is left over, and a bounded memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import threading
+from pathlib import Path
+
+NICENESS = 10  # plugins, and the programs that they start, wait for the receiver, never the other way round
+KILLED_FIRST = "600"  # where memory runs out, the kernel looks for somebody to end; see proc(5), oom_score_adj
+STACK = 4 << 20  # bytes of memory that a thread may take for its calls: they count, used or not
+
+
+def confine(memory: int) -> None:
+    """Bind this process and what it starts; `memory` in bytes, 0 for no limit.
+
+    Memory beyond the limit is a `MemoryError` in whatever asks for it. Linux alone keeps to all of this.
+    """
+    os.nice(NICENESS)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(KILLED_FIRST, "ascii")
+    threading.stack_size(STACK)
+    _lower(resource.RLIMIT_CORE, 0)  # what a crash would write down is full of secrets and messages
+    if memory:
+        _lower(resource.RLIMIT_DATA, memory)
+
+
+def _lower(limit: int, most: int) -> None:
+    """Set a limit for good, or leave a lower one as it is."""
+    hard = resource.getrlimit(limit)[1]
+    if hard == resource.RLIM_INFINITY or hard > most:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(limit, (most, most))

@@ -1,0 +1,158 @@
+"""Calls of handlers: bounded in time and number, and none of them trusted to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from relay.blackbox import BlackBox
+from relay.errors import RelayError
+from relay.loader import Loaded
+from relay.message import Message
+from relay.plugin import Context, Handler
+
+log = structlog.get_logger("relay.calls")
+
+MOST_LEFT = 16  # calls of one plugin that may outlive their time limit before it is called no more
+SLOW = 0.25  # seconds after which a call counts as slow
+MOST_SLOW = {True: 256, False: 32}  # slow calls of one plugin at once: of async handlers, of plain ones
+STUCK = 30.0  # seconds without any end among the calls left behind, after which only a new process helps
+
+
+class LateError(Exception):
+    """The handler did not end within its time limit."""
+
+
+class ExhaustedError(RelayError):
+    """The process cannot run handlers any more; a new one can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One handler and one message; `number` is the message's."""
+
+    number: int
+    loaded: Loaded
+    handler: Handler
+    message: Message
+    ctx: Context
+
+    @property
+    def what(self) -> str:
+        """What runs, in the words of log and trace."""
+        return f"{self.loaded.name}.{self.handler.name}"
+
+
+@dataclass(slots=True)
+class _Running:
+    """The calls of one plugin that have not ended: since when they run, and which are beyond their time."""
+
+    since: dict[asyncio.Task[object], float] = field(default_factory=dict)
+    left: set[asyncio.Task[object]] = field(default_factory=set)
+    ended_at: float = 0.0
+
+    def slow(self, now: float) -> int:
+        return sum(1 for since in self.since.values() if now - since > SLOW)
+
+
+class Calls:
+    """Every call of any handler that this process makes."""
+
+    def __init__(self, box: BlackBox | None = None) -> None:
+        self.box = box or BlackBox()
+        self._plugins: dict[str, _Running] = {}
+
+    async def result(self, call: Call) -> object:
+        """What the handler returns; `LateError` after its time, even if it will not be stopped.
+
+        `ExhaustedError` where neither this nor any later call could be made.
+        """
+        running = self._plugins.setdefault(call.loaded.name, _Running())
+        self._refuse(call, running)
+        task = asyncio.create_task(self._run(call))
+        running.since[task] = asyncio.get_running_loop().time()
+        try:
+            await asyncio.wait({task}, timeout=call.loaded.timeout / 1000)
+        finally:
+            del running.since[task]
+            if not task.done():
+                self._leave(call, running, task)
+        if not task.done():
+            raise LateError(f"took longer than {call.loaded.timeout} ms")
+        if task.cancelled():
+            raise RuntimeError("the handler cancelled itself")
+        return task.result()
+
+    def _refuse(self, call: Call, running: _Running) -> None:
+        """Raise where calls of this plugin pile up: they would take everybody's memory and turn."""
+        now = asyncio.get_running_loop().time()
+        if len(running.left) >= MOST_LEFT:
+            if now - running.ended_at > STUCK:
+                raise ExhaustedError(f"{len(running.left)} calls of {call.loaded.name} do not end")
+            raise LateError(f"was not called: {len(running.left)} earlier calls still run")
+        most = MOST_SLOW[call.handler.is_async]
+        if len(running.since) >= most and running.slow(now) >= most:
+            raise LateError(f"was not called: {most} others take long")
+
+    def _leave(self, call: Call, running: _Running, task: asyncio.Task[object]) -> None:
+        """Go on without it."""
+        if not running.left:
+            running.ended_at = asyncio.get_running_loop().time()
+        running.left.add(task)
+        task.add_done_callback(lambda ended: _forget(ended, running))
+        if call.handler.is_async:  # a thread cannot be stopped, only waited for
+            task.cancel()
+
+    async def _run(self, call: Call) -> object:
+        try:
+            if call.handler.is_async:
+                work = call.handler.function(call.message, call.ctx)
+                return await self.box.steps(call.number, call.what, work)
+            return await self._in_thread(call)
+        except (SystemExit, KeyboardInterrupt) as exc:  # asyncio would end the whole process with it
+            raise RuntimeError("the handler wanted to end the process") from exc
+
+    async def _in_thread(self, call: Call) -> object:
+        """Run a plain function in a thread of its own: one that hangs holds up neither others nor the end."""
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[tuple[object, BaseException | None]] = loop.create_future()
+
+        def settle(result: object, error: BaseException | None) -> None:
+            if not ended.done():
+                ended.set_result((result, error))
+
+        def work() -> None:
+            result, error = None, None
+            try:
+                with self.box.running(call.number, call.what):
+                    result = call.handler.function(call.message, call.ctx)
+            except BaseException as exc:  # noqa: BLE001 - handed to whoever awaits the future
+                error = exc
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                loop.call_soon_threadsafe(settle, result, error)
+
+        _start(work)
+        result, error = await ended
+        if error is not None:
+            raise error
+        return result
+
+
+def _start(work: Callable[[], None]) -> None:
+    try:
+        threading.Thread(target=work, name="relay-handler", daemon=True).start()
+    except (RuntimeError, MemoryError) as exc:
+        raise ExhaustedError("no thread can be started") from exc
+
+
+def _forget(task: asyncio.Task[object], running: _Running) -> None:
+    """Take note of how a call ended that nobody waits for, or asyncio would complain."""
+    running.left.discard(task)
+    running.ended_at = task.get_loop().time()
+    if not task.cancelled():
+        task.exception()
