@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-import ipaddress
 import itertools
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -20,18 +19,18 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from relay.errors import BodyError, StorageError
+from relay.sources import Network, Sources
 from relay.store.protocol import Store
 from relay.wire.crypto import open_body
-from relay.wire.notifications import Reading, read_notifications
+from relay.wire.notifications import Damage, Reading, read_notifications
 
 log = structlog.get_logger("relay.receiver")
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LARGE = 256 * 1024  # bytes; a merge of 200 KB is read in a few milliseconds
 ANSWER_WITHIN = 0.8  # seconds, of the platform's one (contract 4.1)
 MOST_LATE = 64 * 1024 * 1024  # bytes that may wait in memory for the disk
 WAITS = (0.05, 0.2, 0.5, 1.0)  # seconds before a disk that refused is asked again; the last one for ever
+TELL_WITHIN = 1.0  # seconds in which bodies that cannot be read are told of together
 ANSWER = b'{"errcode":0}'  # the documented one, for good bodies and bad ones alike
 
 
@@ -42,11 +41,27 @@ class ReceiverSettings:
     callback_path: str
     key: bytes
     allowed_ips: tuple[Network, ...] = ()
+    platform_ips: bool = False
     trusted_proxies: tuple[Network, ...] = ()
     max_body: int = 8 * 1024 * 1024
     allow_plaintext: bool = False
     answer_within: float = ANSWER_WITHIN
     most_late: int = MOST_LATE
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Waiting:
+    """A body that waits for the disk, and whoever waits for its answer."""
+
+    body: bytes
+    reading: Reading | None
+    answer: asyncio.Future[None]
+
+
+def _answer_all(batch: list[_Waiting]) -> None:
+    for each in batch:
+        if not each.answer.done():
+            each.answer.set_result(None)
 
 
 class Receiver:
@@ -56,9 +71,12 @@ class Receiver:
         self._store = store
         self._settings = settings
         self._accounts: set[str] = set()
-        self._late: dict[asyncio.Task[None], int] = {}  # answered and not on disk yet, and how large
+        self._batch: list[_Waiting] = []  # what this turn of the loop has brought so far
+        self._under_way: dict[asyncio.Task[None], list[int]] = {}  # batches, and how large their bodies are
+        self._late: dict[asyncio.Task[None], list[int]] = {}  # answered and not on disk yet
         self._late_bytes = 0
         self._uncounted: Counter[str] = Counter()
+        self._untold: Counter[str] = Counter()
         self._refused = False
         self._ending = asyncio.Event()
 
@@ -76,36 +94,81 @@ class Receiver:
         if self._late_bytes + len(body) > self._settings.most_late:
             self._lose(len(body), "too much waits for the disk")
             return
-        task = asyncio.create_task(self._keep_in_the_end(body))
+        waiting = _Waiting(body, self._read_at_once(body), asyncio.get_running_loop().create_future())
+        if not self._batch:
+            asyncio.get_running_loop().call_soon(self._send_off)
+        self._batch.append(waiting)
+        await waiting.answer
+
+    def _read_at_once(self, body: bytes) -> Reading | None:
+        """What a body brought; None where it is to be looked at by itself."""
+        if len(body) > LARGE:
+            return None
         try:
-            await asyncio.wait({task}, timeout=self._settings.answer_within)
-        finally:
-            if not task.done():
-                self._be_late(task, len(body))
+            return self._read(body)
+        except Exception:  # noqa: BLE001 - found again, and told, by whoever looks at it by itself
+            return None
 
-    def _be_late(self, task: asyncio.Task[None], size: int) -> None:
+    def _send_off(self) -> None:
+        """Write what this turn of the loop brought: one task and one clock for all of it cost less."""
+        batch, self._batch = self._batch, []
+        good = [each for each in batch if each.reading is not None]
+        if good:
+            self._begin(self._keep_batch(good), good)
+        for each in batch:
+            if each.reading is None:
+                self._begin(self._keep_in_the_end(each.body), [each])
+
+    def _begin(self, work: Coroutine[object, object, None], batch: list[_Waiting]) -> None:
+        task = asyncio.create_task(work)
+        self._under_way[task] = [len(each.body) for each in batch]
+        clock = asyncio.get_running_loop().call_later(
+            self._settings.answer_within, self._be_late, task, batch
+        )
+
+        def over(_: object) -> None:
+            clock.cancel()
+            self._late_bytes -= sum(self._late.pop(task, ()))
+            self._under_way.pop(task, None)
+            _answer_all(batch)
+
+        task.add_done_callback(over)
+
+    def _be_late(self, task: asyncio.Task[None], batch: list[_Waiting]) -> None:
         """Answer what is not on disk, and hold on to it."""
-        self._uncounted["acked_before_durable_total"] += 1
-        log.warning("callback_acknowledged_before_durable", bytes=size)
-        self._late[task] = size
+        self._late[task] = self._under_way[task]
+        size = sum(self._late[task])
         self._late_bytes += size
-        task.add_done_callback(self._arrived)
-
-    def _arrived(self, task: asyncio.Task[None]) -> None:
-        self._late_bytes -= self._late.pop(task)
+        self._uncounted["acked_before_durable_total"] += len(batch)
+        log.warning("callback_acknowledged_before_durable", callbacks=len(batch), bytes=size)
+        _answer_all(batch)
 
     async def finish(self, seconds: float) -> None:
         """Try once more to write what is late, for so long at most; the rest is lost."""
         self._ending.set()
-        if self._late:
-            await asyncio.wait(self._late, timeout=seconds)
-        for task, size in list(self._late.items()):
+        self._tell_all()
+        if self._batch:
+            self._send_off()
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=seconds)
+        for task, sizes in list(self._under_way.items()):
             task.cancel()
-            self._lose(size, "the process ends")
+            for size in sizes:
+                self._lose(size, "the process ends")
 
     def _lose(self, size: int, reason: str) -> None:
         self._uncounted["lost_total"] += 1
         log.error("callback_lost", error=reason, bytes=size)
+
+    async def _keep_batch(self, batch: list[_Waiting]) -> None:
+        try:
+            await self._keep_readings([each.reading for each in batch if each.reading is not None])
+        except StorageError as exc:
+            for each in batch:
+                self._lose(len(each.body), str(exc))
+        except Exception:  # noqa: BLE001 - a border: whichever of them it was costs itself alone
+            for each in batch:
+                await self._keep_in_the_end(each.body)
 
     async def _keep_in_the_end(self, body: bytes) -> None:
         try:
@@ -120,30 +183,41 @@ class Receiver:
             await self._keep_unforeseen(body)
 
     async def _keep(self, body: bytes) -> None:
-        try:
-            # A body that takes long to read is read beside the loop, so that other answers are not late.
-            large = len(body) > LARGE
-            reading = await asyncio.to_thread(self._read, body) if large else self._read(body)
-        except BodyError as exc:
-            log.warning("callback_unreadable", reason=exc.reason, bytes=len(body))
-            await self._keep_damaged([(exc.reason, body)])
-            return
-        named = {entry.account for entry in reading.entries if entry.account}
+        """One read and one write, whatever the body is: an answer's time must not tell how good it was."""
+        # A body that takes long to read is read beside the loop, so that other answers are not late.
+        large = len(body) > LARGE
+        reading = await asyncio.to_thread(self._read, body) if large else self._read(body)
+        await self._keep_readings([reading])
+
+    async def _keep_readings(self, readings: list[Reading]) -> None:
+        entries = [entry for reading in readings for entry in reading.entries]
+        named = {entry.account for entry in entries if entry.account}
         new = sorted(named - self._accounts)
-        await self._insist(lambda: self._store.ingest(reading.entries, accounts=new))
+        damaged = [(part.reason, part.part) for reading in readings for part in reading.damaged]
+        await self._insist(lambda: self._store.ingest(entries, accounts=new, damaged=damaged))
         self._accounts |= named
-        if reading.damaged:
-            log.warning("callback_damaged", parts=reading.damaged_count)
-            await self._keep_damaged([(part.reason, part.part) for part in reading.damaged])
+        for reading in readings if damaged else ():
+            self._tell(reading)
+
+    def _tell(self, reading: Reading) -> None:
+        """Say what came and cannot be read, together and later: now it would cost the answer time."""
+        if not reading.damaged:
+            return
+        if not self._untold:
+            asyncio.get_running_loop().call_later(TELL_WITHIN, self._tell_all)
+        self._untold.update(part.reason for part in reading.damaged)
+
+    def _tell_all(self) -> None:
+        told = dict(sorted(self._untold.items()))
+        self._untold.clear()
+        if told:
+            log.warning("callback_unreadable", parts=sum(told.values()), reasons=told)
 
     async def _keep_unforeseen(self, body: bytes) -> None:
         try:
-            await self._keep_damaged([("internal", body)])
+            await self._insist(lambda: self._store.ingest((), damaged=[("internal", body)]))
         except StorageError as exc:
             self._lose(len(body), str(exc))
-
-    async def _keep_damaged(self, parts: list[tuple[str, bytes]]) -> None:
-        await self._insist(lambda: self._store.keep_damaged(parts))
 
     async def _insist(self, write: Callable[[], Awaitable[object]]) -> None:
         """Write until the disk obeys; `StorageError` only when the process ends."""
@@ -173,8 +247,12 @@ class Receiver:
                 return
 
     def _read(self, body: bytes) -> Reading:
+        """All that a body brought; one that cannot be opened is damage as a whole."""
         settings = self._settings
-        return read_notifications(open_body(body, settings.key, allow_plaintext=settings.allow_plaintext))
+        try:
+            return read_notifications(open_body(body, settings.key, allow_plaintext=settings.allow_plaintext))
+        except BodyError as exc:
+            return Reading((), (Damage(exc.reason, body),), 1)
 
 
 class CallbackRoute(BaseRoute):
@@ -187,6 +265,7 @@ class CallbackRoute(BaseRoute):
         self._receiver = receiver
         self._settings = settings
         self._path = settings.callback_path.encode()
+        self.sources = Sources(settings.allowed_ips, settings.trusted_proxies, platform=settings.platform_ips)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] == "http" and hmac.compare_digest(scope["path"].encode(), self._path):
@@ -203,16 +282,12 @@ class CallbackRoute(BaseRoute):
 
     def _refusal(self, scope: Scope) -> int:
         """The status that can be told before the body is read; 200 where nothing speaks against it."""
-        if self._settings.allowed_ips and not self._allowed(scope):
+        if not self.sources.admit(scope):
             return 403
         if scope["method"] not in ("POST", "GET", "HEAD"):
             return 404
         declared = _header(scope, b"content-length")
         return 413 if declared.isdigit() and int(declared) > self._settings.max_body else 200
-
-    def _allowed(self, scope: Scope) -> bool:
-        source = _source(scope, self._settings.trusted_proxies)
-        return source is not None and _in(source, self._settings.allowed_ips)
 
     async def _take(self, receive: Receive) -> int:
         """Read the body and keep it; 0 when the client went away before its end."""
@@ -241,10 +316,29 @@ class _HealthRoute(Route):
         return (Match.NONE, {}) if match is Match.PARTIAL else (match, child)
 
 
+async def _nothing(_: Scope, __: Receive, send: Send) -> None:
+    """What there is at every other path."""
+    await _answer(send, 404)
+
+
+class _Door(Starlette):
+    """The callback path first, before what Starlette does for errors that the receiver lets nobody see."""
+
+    def __init__(self, callback: CallbackRoute, others: Sequence[BaseRoute]) -> None:
+        super().__init__(routes=[callback, *others])
+        self._callback = callback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._callback.matches(scope)[0] is Match.FULL:
+            await self._callback.handle(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 async def _answer(send: Send, status: int) -> None:
     body = ANSWER if status == 200 else b""
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if status == 413:
+    if status != 200:  # whoever is refused is listened to no longer
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -253,28 +347,6 @@ async def _answer(send: Send, status: int) -> None:
 def _header(scope: Scope, name: bytes) -> str:
     found = [value.decode("latin-1") for key, value in scope["headers"] if key == name]
     return ",".join(found)
-
-
-def _source(
-    scope: Scope, proxies: tuple[Network, ...]
-) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Who sent it: the peer, or the nearest address in X-Forwarded-For that is no proxy of ours."""
-    hops = [(scope.get("client") or ("", 0))[0]]
-    hops += reversed(_header(scope, b"x-forwarded-for").split(","))
-    for hop in hops:
-        try:
-            address = ipaddress.ip_address(hop.strip())
-        except ValueError:
-            return None
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        if not _in(address, proxies):
-            return address
-    return None
-
-
-def _in(address: ipaddress.IPv4Address | ipaddress.IPv6Address, networks: tuple[Network, ...]) -> bool:
-    return any(address in network for network in networks)
 
 
 def create_app(receiver: Receiver, settings: ReceiverSettings) -> Starlette:
@@ -288,6 +360,9 @@ def create_app(receiver: Receiver, settings: ReceiverSettings) -> Starlette:
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
     health = [_HealthRoute("/healthz", healthz), _HealthRoute("/readyz", readyz)]
-    app = Starlette(routes=[CallbackRoute(receiver, settings), *health])
+    callback = CallbackRoute(receiver, settings)
+    app = _Door(callback, health)
+    app.state.sources = callback.sources
+    app.router.default = _nothing
     app.router.redirect_slashes = False  # a redirect would give away that the path is nearly right
     return app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 from collections.abc import Callable, Iterator
 
@@ -11,28 +12,42 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
+from relay.connections import KEEP_ALIVE, Connection, Crowd, Limits, room_for_connections
+
 LINGER = 2.0  # seconds in which open connections may still bring a request after the order to end
+SWEEP = 1.0  # seconds between two looks at those who have had their time
 LOOK = 0.02  # seconds between two looks whether any is left
 
 
 class Server(uvicorn.Server):
     """Serves an app until `stop`; `ready` is called once requests are answered."""
 
-    def __init__(self, app: Starlette, host: str, port: int, grace: int, ready: Callable[[], None]) -> None:
+    def __init__(  # noqa: PLR0913, RUF100 - where to serve, and how long whom
+        self,
+        app: Starlette,
+        host: str,
+        port: int,
+        grace: int,
+        ready: Callable[[], None],
+        limits: Limits | None = None,
+    ) -> None:
         """`grace` is in seconds: so long may requests in hand take at the end."""
         self._app = app
         self._leaving = False
+        self.crowd = Crowd(limits or Limits())
         config = uvicorn.Config(
             self._respond,
             host=host,
             port=port,
-            http="httptools",
+            http=functools.partial(Connection, self.crowd),  # type: ignore[arg-type] # called like the class
+            ws="none",
             interface="asgi3",
             lifespan="off",
             log_config=None,
             access_log=False,  # the path is a secret
             proxy_headers=False,
             server_header=False,
+            timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=grace,
         )
         super().__init__(config)
@@ -79,8 +94,16 @@ class Server(uvicorn.Server):
             await stop.wait()
             self.should_exit = True
 
-        ending = asyncio.create_task(end())
+        self.crowd.most = room_for_connections(self.crowd.limits.connections)
+        beside = [asyncio.create_task(end()), asyncio.create_task(self.sweep())]
         try:
             await self.serve(sockets=sockets)
         finally:
-            ending.cancel()
+            for task in beside:
+                task.cancel()
+
+    async def sweep(self) -> None:
+        """Look again and again for those who have had their time."""
+        while True:
+            await asyncio.sleep(min(SWEEP, self.crowd.limits.within / 4))
+            self.crowd.sweep()

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from relay.store.values import (
+    Damaged,
     Delivery,
     Identified,
     Intent,
@@ -32,14 +33,23 @@ Row = dict[str, object]
 class Store(Protocol):
     """The inbox, the outbox, and everything that tells why."""
 
-    async def ingest(self, entries: Sequence[Entry], accounts: Sequence[str] = ()) -> int:
-        """Keep entries before their callback is answered; returns how many were not known before.
+    async def ingest(
+        self,
+        entries: Sequence[Entry],
+        accounts: Sequence[str] = (),
+        damaged: Sequence[tuple[str, bytes]] = (),
+    ) -> int:
+        """Keep what a callback brought before it is answered; returns how many entries were not known before.
 
-        `accounts` were named by the callback, and are ours for good.
+        `accounts` were named by the callback, and are ours for good. What could not be read is kept, each
+        part with its reason, bounded, for diagnosis.
         """
 
-    async def keep_damaged(self, parts: Sequence[tuple[str, bytes]]) -> None:
-        """Keep what could not be read, each with its reason, bounded, for diagnosis."""
+    async def damaged(self, limit: int) -> list[Damaged]:
+        """What could not be read, newest first."""
+
+    async def take_in(self, damaged: int, entries: Sequence[Entry], accounts: Sequence[str]) -> int:
+        """Put what a kept body brought in its place, as received when it was; how many entries are new."""
 
     async def add_accounts(self, wxids: Sequence[str], source: str) -> None:
         """Remember accounts as ours for good; source `configured`, `listed` or `callback`."""

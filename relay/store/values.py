@@ -49,6 +49,16 @@ class StoredMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Damaged:
+    """A body, or a part of one, that could not be read, and which check it failed."""
+
+    id: int
+    reason: str
+    body: bytes
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class TraceLine:
     """What one rule of one plugin decided about a message, and why."""
 

@@ -21,6 +21,7 @@ from relay.store.sqlite import (
 from relay.store.sqlite.connection import Database
 from relay.store.sqlite.reading import ReadOnlyDatabase
 from relay.store.values import (
+    Damaged,
     Delivery,
     Identified,
     Intent,
@@ -68,13 +69,20 @@ class SqliteStore:
 
     # -- the receiver ---------------------------------------------------------
 
-    async def ingest(self, entries: Sequence[Entry], accounts: Sequence[str] = ()) -> int:
-        callback = ingest.Callback(entries, accounts, self._clock.now())
+    async def ingest(
+        self,
+        entries: Sequence[Entry],
+        accounts: Sequence[str] = (),
+        damaged: Sequence[tuple[str, bytes]] = (),
+    ) -> int:
+        callback = ingest.Callback(entries, accounts, self._clock.now(), damaged)
         return await self._db.share(ingest.ingest_all, callback)
 
-    async def keep_damaged(self, parts: Sequence[tuple[str, bytes]]) -> None:
-        now = self._clock.now()
-        await self._db.write(lambda db: ingest.keep_damaged(db, parts, now))
+    async def damaged(self, limit: int) -> list[Damaged]:
+        return await self._db.read(lambda db: ingest.damaged(db, limit))
+
+    async def take_in(self, damaged: int, entries: Sequence[Entry], accounts: Sequence[str]) -> int:
+        return await self._db.write(lambda db: ingest.take_in(db, damaged, entries, accounts))
 
     async def add_accounts(self, wxids: Sequence[str], source: str) -> None:
         now = self._clock.now()
@@ -107,8 +115,7 @@ class SqliteStore:
         return await self._db.read(lambda db: routing.turn(db, message))
 
     async def finish(self, routed: Routing, expire_after: int) -> bool:
-        now = self._clock.now()
-        return await self._db.write(lambda db: routing.finish(db, routed, expire_after, now))
+        return await self._db.share(routing.finish, routing.Finish(routed, expire_after, self._clock.now()))
 
     async def state(self, plugin: str, key: str) -> tuple[str, int | None] | None:
         return await self._db.read(lambda db: remembering.state(db, plugin, key))

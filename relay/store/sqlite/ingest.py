@@ -11,6 +11,7 @@ from typing import TypeVar
 import apsw
 
 from relay.store.sqlite import ask
+from relay.store.values import Damaged
 from relay.wire.content import content_of
 from relay.wire.entries import Entry
 
@@ -18,8 +19,8 @@ T = TypeVar("T")
 
 MESSAGE = "chatMsg"
 FAILURE = "chatMsgSendFail"
-DAMAGED_KEPT = 1000  # bodies kept for diagnosis; the oldest go first
-DAMAGED_BYTES = 65_536  # of each
+DAMAGED_KEPT = 10_000  # bodies kept for diagnosis; the oldest go first
+DAMAGED_BYTES = 64 * 1024 * 1024  # of all of them
 
 CHUNKS = (32, 8, 1)  # rows in one statement: each step of one costs more than a row
 
@@ -34,15 +35,23 @@ _EVENT = """
 INSERT INTO events (kind, account, api_send_id, api_send_svrid, raw, received_at, signal)
 VALUES (?, ?, ?, ?, ?, ?, ?)
 """
+# `begins` is how many bytes were ever kept before a row, so what is kept now need not be added up.
+_DAMAGED_END = "(SELECT begins + length(body) FROM damaged ORDER BY id DESC LIMIT 1)"
+_DAMAGED = f"""
+INSERT INTO damaged (reason, body, received_at, begins) VALUES (?, ?, ?, coalesce({_DAMAGED_END}, 0))
+"""
+_TOO_MUCH_DAMAGED = f"DELETE FROM damaged WHERE begins < {_DAMAGED_END} - ?"
+_KEPT_DAMAGED = "SELECT id, reason, body, received_at FROM damaged ORDER BY id DESC LIMIT ?"
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """What one callback brought at `now`; `accounts` are ours from then on."""
+    """What one callback brought at `now`; `accounts` are ours from then on, `damaged` cannot be read."""
 
     entries: Sequence[Entry]
     accounts: Sequence[str]
     now: int
+    damaged: Sequence[tuple[str, bytes]] = ()
 
 
 def ingest_all(connection: apsw.Connection, callbacks: Sequence[Callback]) -> list[int]:
@@ -52,6 +61,8 @@ def ingest_all(connection: apsw.Connection, callbacks: Sequence[Callback]) -> li
     for number, each in enumerate(callbacks):
         if each.accounts:
             add_accounts(connection, each.accounts, "callback", each.now)
+        if each.damaged:
+            keep_damaged(connection, each.damaged, each.now)
         for entry in each.entries:
             if entry.kind == MESSAGE and entry.raw[:1] == b"{":
                 messages.append((number, entry, each.now))
@@ -152,14 +163,25 @@ def dedupe_key(entry: Entry) -> str:
 
 
 def keep_damaged(connection: apsw.Connection, parts: Sequence[tuple[str, bytes]], now: int) -> None:
-    """Keep what could not be read, each with its reason, and drop the oldest beyond the bound."""
+    """Keep what could not be read, each with its reason, and drop the oldest beyond the bounds."""
     for reason, part in parts:
-        connection.execute(
-            "INSERT INTO damaged (reason, body, received_at) VALUES (?, ?, ?)",
-            (reason, part[:DAMAGED_BYTES], now),
-        )
+        connection.execute(_DAMAGED, (reason, part[:DAMAGED_BYTES], now))
         count(connection, "damaged_total:" + reason[:40])
     connection.execute("DELETE FROM damaged WHERE id <= (SELECT max(id) FROM damaged) - ?", (DAMAGED_KEPT,))
+    connection.execute(_TOO_MUCH_DAMAGED, (DAMAGED_BYTES,))
+
+
+def damaged(connection: apsw.Connection, limit: int) -> list[Damaged]:
+    """What could not be read, newest first."""
+    return [Damaged(*row) for row in ask.every(connection, _KEPT_DAMAGED, (limit,))]
+
+
+def take_in(
+    connection: apsw.Connection, number: int, entries: Sequence[Entry], accounts: Sequence[str]
+) -> int:
+    """Keep what a kept body brought, as received when it was, in its place; 0 where it is gone."""
+    received_at = ask.value(connection, "DELETE FROM damaged WHERE id = ? RETURNING received_at", (number,))
+    return 0 if received_at is None else ingest(connection, entries, accounts, received_at)
 
 
 def add_accounts(connection: apsw.Connection, wxids: Sequence[str], source: str, now: int) -> None:

@@ -1,0 +1,346 @@
+"""Connections that cannot be held open for nothing: bounds on their time, number, heads and unread bodies.
+
+uvicorn has none of these on receiving a request (looked up in 0.54). Its protocol calls back from the parser;
+this one counts there, and one sweep looks at whoever has waited too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+log = structlog.get_logger("relay.connections")
+
+MOST_HEAD = 64 * 1024  # bytes of a request line with its headers
+MOST_HEADERS = 256
+FRAMING = 8  # bytes around each byte of a chunked body, beyond `MOST_HEAD` of them
+RESERVE = 128  # files that are not connections: database, log, spool, the loop's own
+KEEP_ALIVE = 75  # seconds; longer than proxies keep theirs (nginx: 60), so that none sends into a closed one
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much patience there is; times in seconds, sizes in bytes."""
+
+    within: float = 10.0  #: for a whole request, from the first moment that it is waited for
+    linger: float = 2.0  #: for an answer to arrive at somebody who is still sending
+    lingering_bytes: int = 16 * 1024 * 1024  #: that are read, unheeded, meanwhile
+    connections: int = 4096
+    unread: int = 64 * 1024 * 1024  #: of bodies that have begun and not ended, all together
+
+
+Place = dict["Connection", float]
+
+
+class Crowd:
+    """All connections of a server, by what they wait for, each with the moment since when; oldest first."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limits = limits
+        self.waiting: Place = {}  #: for the rest of a request, or to be read from
+        self.idle: Place = {}  #: kept alive between two requests
+        self.leaving: Place = {}  #: answered for the last time
+        self.most = limits.connections
+        self.unread = 0
+        self._clock = clock
+        self._told: Counter[str] = Counter()
+
+    def move(self, connection: Connection, place: Place | None) -> None:
+        """Let it wait there from now on, unless it does already."""
+        if connection.place is place:
+            return
+        if connection.place is not None:
+            connection.place.pop(connection, None)
+        connection.place = place
+        if place is not None:
+            place[connection] = self._clock()
+
+    def admit(self, connection: Connection) -> None:
+        """Take it in; where there is no room, whoever has waited longest goes, so nobody new is kept out."""
+        if len(self.waiting) + len(self.idle) + len(self.leaving) >= self.most:
+            oldest = next((place for place in (self.leaving, self.waiting, self.idle) if place), None)
+            if oldest:
+                self._cut(next(iter(oldest)), "crowded")
+        self.move(connection, self.waiting)
+
+    def hold(self, connection: Connection, unread: int) -> None:
+        """Count the part of a body that has come; over the bound the oldest such part goes."""
+        self.unread += unread - connection.unread
+        connection.unread = unread
+        while self.unread > self.limits.unread:
+            self._cut(next(each for each in self.waiting if each.unread), "too much unread")
+
+    def sweep(self) -> None:
+        """Cut whoever has had its time."""
+        now = self._clock()
+        for place, patience in ((self.waiting, self.limits.within), (self.leaving, self.limits.linger)):
+            while place and now - next(iter(place.values())) >= patience:
+                self._cut(next(iter(place)), "slow" if place is self.waiting else "")
+        if self._told:
+            log.warning("connections_cut", **self._told)
+            self._told.clear()
+
+    def note(self, reason: str) -> None:
+        """Count what the next sweep is to tell: a line for each would let anybody fill the log."""
+        self._told[reason.replace(" ", "_")] += 1
+
+    def _cut(self, connection: Connection, reason: str) -> None:
+        if reason:
+            self.note(reason)
+        connection.cut()
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's protocol, within bounds, that closes without taking back the answer it has given."""
+
+    def __init__(self, crowd: Crowd, **given: Any) -> None:  # noqa: ANN401, RUF100 - uvicorn's own
+        super().__init__(**given)
+        self.place: Place | None = None
+        self.unread = 0  #: bytes of an unfinished body, as the crowd has counted them
+        self._crowd = crowd
+        self._head: int | None = 0  # bytes of a head that has not ended; None after its end
+        self._owing = False  # whether a request has begun and not ended
+        self._wire = self._body = 0  # bytes since the head, and how many of them are the body's
+        self._leaving = False
+        self._deaf = False  # what comes now is heeded no more; the answers that are due go out
+        self._upgrading = False
+        self._discarded = 0
+        self._real: asyncio.Transport
+
+    # -- the connection --------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
+        self._real = transport
+        super().connection_made(_Closing(transport, self))
+        self._crowd.admit(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._leaving = True
+        self._forget()
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+
+    def cut(self) -> None:
+        """End it at once; what it still owes us or we owe it is void."""
+        self._leaving = True
+        self._forget()
+        self._real.abort()
+
+    def _forget(self) -> None:
+        self._crowd.move(self, None)
+        self._crowd.hold(self, 0)
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the last answer has been given."""
+        return self._leaving
+
+    def leave(self) -> None:
+        """Close once the answer has arrived: closed with bytes unread, TCP would take it back."""
+        if self._leaving:
+            return
+        self._leaving = True
+        self._crowd.hold(self, 0)
+        self._crowd.move(self, self._crowd.leaving)
+        if self._owing and self._real.can_write_eof():
+            self._real.write_eof()
+            self.flow.resume_reading()
+        else:
+            self._real.close()
+
+    def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's answers nobody who has finished sending
+        """Answer whoever ends its side after a request; true while an answer is due."""
+        if self._leaving:
+            return False
+        if self._owing:
+            self._refuse(HTTPStatus.BAD_REQUEST)
+            return not self._leaving
+        self._deaf = self.cycle is not None and not self.cycle.response_complete
+        return self._deaf
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._crowd.move(self, self._crowd.waiting)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self._owing and not self._leaving:
+            self._crowd.move(self, None)
+
+    # -- what comes ------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        if self._leaving or self._deaf:
+            self._discard(len(data))
+            return
+        self._unset_keepalive_if_required()
+        if self._head is None:
+            self._wire += len(data)
+            self._feed(data)
+            if self._owing and self._wire > MOST_HEAD + FRAMING * self._body:
+                self._refuse(HTTPStatus.BAD_REQUEST)
+        else:
+            self._feed_head(data, MOST_HEAD - self._head)
+        if self._leaving:
+            return
+        if self._owing or self.cycle is None or self.cycle.response_complete:
+            self._crowd.move(self, self._crowd.waiting)
+        if self._owing and self._head is None:
+            self._crowd.hold(self, self._body)
+
+    def _feed_head(self, data: bytes, room: int) -> None:
+        """Feed what may hold the end of a head, and no more of it than a head may have."""
+        if len(data) <= room:
+            self._head = MOST_HEAD - room + len(data)
+            self._feed(data)
+            return
+        self._head = MOST_HEAD
+        if room:
+            self._feed(data[:room])
+        if self._leaving or self._deaf:
+            return
+        if self._head == MOST_HEAD:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        else:
+            self._feed(data[room:])
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as exc:
+            self._go_on_without_upgrade(data[exc.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(HTTPStatus.BAD_REQUEST)
+
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """Read a request that offers another protocol as if it did not: the parser drops the body of such.
+
+        Java's HttpClient, for one, offers HTTP/2 with its first request on every connection.
+        """
+        self._upgrading = False
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(HTTPStatus.BAD_REQUEST)
+            return
+        lines = [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        head = b"\r\n".join((method + b" " + self.url + b" HTTP/1.1", *lines, b"", b""))
+        self.parser = httptools.HttpRequestParser(self)
+        self._head = 0
+        self._feed(head + rest)
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if not self._leaving:
+            self.flow.pause_reading()
+        elif self._discarded > self._crowd.limits.lingering_bytes:
+            self.cut()
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Answer what is no request, after the answers that are due to those before it."""
+        self._crowd.note("refused")
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if self.pipeline or not cycle.more_body:
+                self._deaf = True
+                self.flow.pause_reading()
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._owing = True
+        line = f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        self._real.write(line.encode() + b"content-length: 0\r\nconnection: close\r\n\r\n")
+        self.leave()
+
+    # -- what the parser calls -------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._owing = True
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._head is not None:  # trailers are nobody's
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._head = None
+        self._wire = self._body = 0
+        if len(self.headers) > MOST_HEADERS:
+            raise ValueError("too many headers")
+        if self.parser.should_upgrade():
+            self._upgrading = True
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._upgrading:
+            return
+        self._owing = False
+        self._head = 0
+        self._crowd.hold(self, 0)
+        if not self.flow.write_paused:
+            self._crowd.move(self, None)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._leaving or self.pipeline:
+            return
+        if self.cycle.response_complete and (self.cycle.more_body or self._deaf):
+            self.leave()  # whoever is answered before the end of a request is listened to no longer
+        elif not self._owing and not self.flow.write_paused:
+            self._crowd.move(self, self._crowd.idle)
+
+
+class _Closing(asyncio.Transport):
+    """The transport as uvicorn sees it: to close it is to leave."""
+
+    def __init__(self, real: asyncio.Transport, connection: Connection) -> None:
+        super().__init__()
+        self._real = real
+        self._connection = connection
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        self._real.write(data)
+
+    def close(self) -> None:
+        self._connection.leave()
+
+    def is_closing(self) -> bool:
+        return self._connection.leaving or self._real.is_closing()
+
+    def pause_reading(self) -> None:
+        self._real.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._real.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401, RUF100 - asyncio's
+        return self._real.get_extra_info(name, default)
+
+
+def room_for_connections(most: int) -> int:
+    """Raise the process's limit of open files as far as it may go; how many connections fit then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        hard = max(soft, most + RESERVE)
+    if soft < hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+        except (ValueError, OSError):  # macOS has a limit of its own below
+            log.warning("file_limit_not_raised", limit=soft)
+    return max(1, min(most, soft - RESERVE))
