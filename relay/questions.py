@@ -86,6 +86,10 @@ LONGEST_ID = 200
 LONGEST_TEXT = 10_000
 
 
+ANYBODY = re.compile(rf"[^\s\ufeff\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{LONGEST_ID}}}")
+"""What may be the id of a person or an account."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """Something that somebody might say; account "" is whichever of ours would hear it."""
@@ -182,21 +186,21 @@ def delivery_asked(word: str) -> int:
 def line_asked(text: str, chat: str, sender: str, account: str, chats: Chats) -> Line:
     """What is to be tried: a text, and names or ids of who says it, where, and which of ours hears it."""
     said = storable(text)
-    if not said.strip():
+    if not said:
         raise RefusalError(NO_TEXT, NO_TEXT_HINT)
     if len(said) > LONGEST_TEXT:
         raise RefusalError(TOO_LONG, TOO_LONG_HINT, {"most": LONGEST_TEXT})
-    found = chats_asked([chat], chats)
+    found = _chat(chat, chats)
     if len(found) != 1:
         raise _refusal(ONE_CHAT, ONE_CHAT_HINT, chat, count=len(found), chats=", ".join(found))
-    heard_by = _somebody("account", account, chats) if account.strip() else ""
+    heard_by = _somebody("account", account, chats) if account else ""
     return Line(said, found[0], _somebody("sender", sender, chats), heard_by)
 
 
 def _somebody(key: str, word: str, chats: Chats) -> str:
     """A person or account: by a name in [chats], otherwise whatever stands there is taken for the id."""
-    found = chats.names.get(word.strip(), (word.strip(),))
-    if len(found) != 1 or not found[0] or len(found[0]) > LONGEST_ID or storable(found[0]) != found[0]:
+    found = chats.names.get(word, (word,))
+    if len(found) != 1 or not ANYBODY.fullmatch(found[0]):
         raise _refusal(NOBODY, NOBODY_HINT, storable(word), key=key, most=LONGEST_ID)
     return found[0]
 

@@ -97,7 +97,7 @@ def _answer_program(config: Path) -> None:
 
 def _complete(chat: str, sender: str) -> None:
     for option, given in (("--chat", chat), ("--sender", sender)):
-        if not given.strip():
+        if not given:
             raise RefusalError(texts.MISSING, texts.MISSING_HINT, {"option": option})
 
 

@@ -53,7 +53,7 @@ class Api:
         self._language = language
         self._chats = chats
         self._rehearse = rehearse
-        self._document = document()
+        self._document = document(chats)
 
     def routes(self) -> list[BaseRoute]:
         """A route for every operation of the table."""

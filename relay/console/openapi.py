@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 import relay
+from relay.config import Chats
 from relay.console.operations import ERROR, OPERATIONS, Operation, Parameter
-from relay.console.schemas import SCHEMAS, Schema
+from relay.console.schemas import SCHEMAS, Schema, chat_schemas
 
 GUARDED = (401, 405, 413, 421, 429)
 """What the guard answers, whatever is asked."""
 
 
-def document() -> dict[str, object]:
-    """The whole of it."""
+def document(chats: Chats) -> dict[str, object]:
+    """The whole of it, for a bot that calls its chats so."""
     paths: dict[str, dict[str, object]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
@@ -27,7 +28,7 @@ def document() -> dict[str, object]:
         },
         "paths": paths,
         "components": {
-            "schemas": dict(SCHEMAS),
+            "schemas": {**SCHEMAS, **chat_schemas(chats)},
             "securitySchemes": {"secret": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"secret": []}],

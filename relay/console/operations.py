@@ -37,7 +37,7 @@ class Operation:
 
 
 LIMIT = Parameter("limit", {"type": "integer", "minimum": 1, "maximum": MOST}, "At most so many rows.")
-CHAT = Parameter("chat", {"type": "string", "minLength": 1}, "A name in [chats] or an id.", many=True)
+CHAT = Parameter("chat", named("Chat"), "A name in [chats] or an id.", many=True)
 SINCE = Parameter(
     "since",
     {"type": "string", "pattern": "^[0-9]{1,4}(m|h|d)$"},

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from relay.questions import DELIVERY_STATES, LONGEST_TEXT, MESSAGE_STATES
+from relay.config import Chats
+from relay.config.chats import CHAT_ID
+from relay.questions import DELIVERY_STATES, LONGEST_ID, LONGEST_TEXT, MESSAGE_STATES
 from relay.store.states import DeliveryKind, Evidence
 
 Schema = Mapping[str, object]
@@ -126,6 +128,24 @@ DONE: dict[str, Schema] = {
 COMPLAINT: dict[str, Schema] = {"error": {"type": "string", "minLength": 1}, "hint": MAYBE}
 NOTHING: dict[str, Schema] = {"before": {"type": "null"}, "after": {"type": "null"}}
 
+ANYBODY = rf"^[^\s\ufeff\u0000-\u001f\u007f-\u009f]{{1,{LONGEST_ID}}}$"
+
+
+def chat_schemas(chats: Chats) -> dict[str, Schema]:
+    """How chats and people may be named: by id, or as bot.toml calls them."""
+    alone = [name for name, wxids in chats.names.items() if len(wxids) == 1]
+    chat_id: Schema = {"type": "string", "pattern": f"^({CHAT_ID.pattern})$"}
+    return {
+        "Chat": {"anyOf": [chat_id, *_enum(chats.names)]},
+        "OneChat": {"anyOf": [chat_id, *_enum(alone)]},
+        "Somebody": {"anyOf": [{"type": "string", "pattern": ANYBODY}, *_enum(alone)]},
+    }
+
+
+def _enum(names: Iterable[str]) -> list[Schema]:
+    return [{"type": "string", "enum": [*names]}] if [*names] else []
+
+
 SCHEMAS: Mapping[str, Schema] = {
     "Error": shape(COMPLAINT),
     "Message": shape(MESSAGE),
@@ -150,10 +170,10 @@ SCHEMAS: Mapping[str, Schema] = {
     "Line": shape(
         {
             "text": {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
-            "chat": {"type": "string", "minLength": 1},
-            "sender": {"type": "string", "minLength": 1},
+            "chat": named("OneChat"),
+            "sender": named("Somebody"),
         },
-        account={"type": ["string", "null"]},
+        account={"anyOf": [named("Somebody"), {"enum": ["", None]}]},
     ),
     "Decision": DECISION,
     "Tried": shape(
