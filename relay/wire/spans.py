@@ -18,12 +18,14 @@ Picker = Callable[[bytes], dict[str, bytes]]
 _S = rb"[ \t\r\n]*+"
 _STRING = rb'"(?:[^"\\]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
 _NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
-_SCALAR = rb"(?:%b|%b|true|false|null|NaN|-?Infinity)" % (_STRING, _NUMBER)
+_EMPTY = rb"\[%b\]|\{%b\}" % (_S, _S)
+_SCALAR = rb"(?:%b|%b|true|false|null|NaN|-?Infinity|%b)" % (_STRING, _NUMBER, _EMPTY)
 _MEMBER = rb"%b%b:%b" % (_STRING, _S, _S)
 _ITEMS = rb"(?:%b%b,%b)*+(?:%b%b\]|[\[{])" % (_SCALAR, _S, _S, _SCALAR, _S)
 _PAIRS = rb"(?:%b%b%b,%b)*+%b(?:%b%b\}|[\[{])" % (_MEMBER, _SCALAR, _S, _S, _MEMBER, _SCALAR, _S)
 
-# Each step runs over scalars up to the next bracket that opens or closes something.
+# Each step runs over scalars up to the next bracket that opens or closes something. What is empty counts as
+# a scalar, and arrays that only hold each other are run over at once: a body may hold millions of them.
 _Step = Callable[[bytes, int], "re.Match[bytes] | None"]
 _AFTER_OPENING: dict[int, _Step] = {
     ord("["): re.compile(rb"%b(?:\]|%b)" % (_S, _ITEMS)).match,
@@ -39,11 +41,14 @@ _scalar = re.compile(_SCALAR).match
 _element = re.compile(rb"%b(?:(%b)%b([,\]]))?+" % (_S, _SCALAR, _S)).match
 _member = re.compile(rb"%b(%b)%b:%b(?:(%b)%b([,}]))?+" % (_S, _STRING, _S, _S, _SCALAR, _S)).match
 _delimiter = re.compile(rb"%b([,\]}])" % _S).match
+_openings = re.compile(rb"\[*+").match
+_closings = re.compile(rb"\]*+").match
 
 _rough_string = rb'"(?:[^"\\]++|\\.)*+"'
 _rough_scalar = re.compile(rb'(?s:%b|[^\s,:"\[\]{}]++)' % _rough_string).match
-_rough_bracket = re.compile(rb'(?s:(?:[^"\[\]{}]++|%b)*+[\[\]{}])' % _rough_string).match
-_CLOSES = {ord("["): ord("]"), ord("{"): ord("}")}
+_rough_bracket = re.compile(rb'(?s:(?:[^"\[\]{}]++|\[\]|\{\}|%b)*+[\[\]{}])' % _rough_string).match
+_ARRAY, _ARRAY_END = b"[]"
+_CLOSES = {_ARRAY: _ARRAY_END, ord("{"): ord("}")}
 
 
 def skip_space(buf: bytes, start: int = 0) -> int:
@@ -166,6 +171,7 @@ def _container_end(buf: bytes, start: int) -> int:
     step = _AFTER_OPENING[buf[start]]
     pos = start + 1
     while True:
+        pos = _opening_arrays(buf, pos, open_brackets) if buf[pos - 1] == _ARRAY else pos
         match = step(buf, pos)
         if not match:
             raise _no_json(pos)
@@ -176,26 +182,49 @@ def _container_end(buf: bytes, start: int) -> int:
             step = _AFTER_OPENING[bracket]
             continue
         open_brackets.pop()
+        pos = _closing_arrays(buf, pos, open_brackets) if bracket == _ARRAY_END else pos
         if not open_brackets:
             return pos
         step = _AFTER_NESTED[open_brackets[-1]]
 
 
 def _rough_container_end(buf: bytes, start: int) -> int:
-    expected = bytearray()
-    pos = start
+    open_brackets = bytearray(buf[start : start + 1])
+    pos = start + 1
     while True:
+        pos = _opening_arrays(buf, pos, open_brackets) if buf[pos - 1] == _ARRAY else pos
         match = _rough_bracket(buf, pos)
         if not match:
             raise _no_json(pos)
         pos = match.end()
         bracket = buf[pos - 1]
         if bracket in _CLOSES:
-            expected.append(_CLOSES[bracket])
-        elif expected.pop() != bracket:
+            open_brackets.append(bracket)
+            continue
+        if _CLOSES[open_brackets.pop()] != bracket:
             raise _no_json(pos - 1)
-        if not expected:
+        pos = _closing_arrays(buf, pos, open_brackets) if bracket == _ARRAY_END else pos
+        if not open_brackets:
             return pos
+
+
+def _opening_arrays(buf: bytes, pos: int, open_brackets: bytearray) -> int:
+    """Run over arrays that begin right after each other."""
+    match = _openings(buf, pos)
+    end = match.end() if match else pos
+    open_brackets += b"[" * (end - pos)
+    return end
+
+
+def _closing_arrays(buf: bytes, pos: int, open_brackets: bytearray) -> int:
+    """Run over arrays that end right after each other, but for the outermost: what follows is not ours."""
+    match = _closings(buf, pos) if len(open_brackets) > 1 else None
+    count = min(match.end() - pos, len(open_brackets) - 1) if match else 0
+    if not open_brackets.endswith(b"[" * count):
+        raise _no_json(pos)
+    if count:
+        del open_brackets[-count:]
+    return pos + count
 
 
 def _opened(buf: bytes, start: int, bracket: bytes) -> int:
