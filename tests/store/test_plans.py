@@ -11,7 +11,8 @@ import pytest
 from relay.simulator.clockwork import START
 from relay.store.migrate import migrate
 from relay.store.sqlite import guard, ingest, routing, sending, signals
-from relay.store.values import Signal
+from relay.store.states import MessageState
+from relay.store.values import Routing, Signal
 from relay.wire.entries import Entry
 
 SIGNAL = Signal(1, False, "a", "R:1", "text", "", "", "", b"{}", START)
@@ -23,6 +24,7 @@ ASKED: dict[str, Any] = {
     "identify": lambda db: guard.identify(db, 10, START, 1000),
     "waiting": routing.waiting,
     "claim": lambda db: routing.claim(db, [1]),
+    "finish": lambda db: routing.finish(db, Routing(1, MessageState.ROUTED, None, ()), 1, START),
     "turn": lambda db: routing.turn(db, 1),
     "begin": lambda db: sending.begin(db, 1, START),
     "due": lambda db: sending.due(db, 1, START),
@@ -34,8 +36,8 @@ ASKED: dict[str, Any] = {
     "by_api_send_svrid": lambda db: signals.by_api_send_svrid(db, "x", "a"),
     "forwards_without_echo": lambda db: signals.forwards_without_echo(db, SIGNAL, 1000),
 }
-SMALL = {"accounts", "line", "pauses", "sqlite_sequence"}
-"""Tables of a few rows; the other ones grow."""
+SMALL = {"accounts", "line", "pauses", "sqlite_sequence", "json_each"}
+"""Tables of a few rows, and lists that were given; the other ones grow."""
 
 IN_HAND = {
     "anything_new": "messages_new",

@@ -115,7 +115,9 @@ class SqliteStore:
         return await self._db.read(lambda db: routing.turn(db, message))
 
     async def finish(self, routed: Routing, expire_after: int) -> bool:
-        return await self._db.share(routing.finish, routing.Finish(routed, expire_after, self._clock.now()))
+        return await self._db.share(
+            routing.finish_all, routing.Finish(routed, expire_after, self._clock.now())
+        )
 
     async def state(self, plugin: str, key: str) -> tuple[str, int | None] | None:
         return await self._db.read(lambda db: remembering.state(db, plugin, key))

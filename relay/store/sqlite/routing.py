@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import apsw
 
@@ -17,8 +21,20 @@ SELECT id, account, chat, chat_type, source, received_at, attempts, own = 1
 FROM messages WHERE state = 'waiting' AND own IS NOT NULL ORDER BY id
 """
 _CLAIMED = """
-UPDATE messages SET attempts = attempts + 1 WHERE id = ? AND state = 'waiting'
+UPDATE messages SET attempts = attempts + 1
+WHERE id IN (SELECT value FROM json_each(?)) AND state = 'waiting'
 RETURNING id, account, svrid, chat, chat_type, sender, type, time, raw, received_at, attempts, own = 1
+"""
+_IN_HAND = """
+SELECT messages.id, source, received_at, chat, chat_type, account, own, sources.acted, rooms.acting,
+  EXISTS (SELECT 1 FROM messages copy WHERE copy.source = messages.source AND copy.id <> messages.id)
+FROM messages LEFT JOIN sources ON sources.id = source LEFT JOIN rooms USING (chat)
+WHERE messages.id IN (SELECT value FROM json_each(?)) AND state = 'waiting'
+"""
+_QUEUED = """
+INSERT INTO deliveries (message, plugin, rule, ordinal, kind, account, target, body, position,
+                        due_at, expires_at, created_at, updated_at, after, entry)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 _TURN = """
 SELECT rooms.acting, EXISTS (
@@ -41,8 +57,7 @@ def waiting(connection: apsw.Connection) -> list[Identified]:
 
 def claim(connection: apsw.Connection, ids: Sequence[int]) -> list[StoredMessage]:
     """Count one more attempt for each message, before anything is done that may end the process."""
-    rows = (row for each in ids for row in ask.every(connection, _CLAIMED, (each,)))
-    return [StoredMessage(*row) for row in rows]
+    return [StoredMessage(*row) for row in ask.every(connection, _CLAIMED, (json.dumps(list(ids)),))]
 
 
 def give_back(connection: apsw.Connection, ids: Sequence[int]) -> None:
@@ -59,96 +74,158 @@ def turn(connection: apsw.Connection, message: int) -> Turn | None:
     return None if row is None else Turn(row[0], bool(row[1]))
 
 
-def finish(connection: apsw.Connection, routing: Routing, expire_after: int, now: int) -> bool:
-    """Store state, trace and deliveries of one message; false when it was finished before.
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """What came of a message at `now`; its deliveries expire so long after its receipt."""
 
-    A source that another copy acted on meanwhile makes this one a copy, whatever was decided: false then,
-    and where it was finished before.
+    routing: Routing
+    expire_after: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class _InHand:
+    """A message as it waits, and who acts for it: `copied` where others of our accounts have heard it."""
+
+    id: int
+    source: int
+    received_at: int
+    chat: str
+    chat_type: str
+    account: str
+    own: bool
+    acted: int | None
+    acting: str | None
+    copied: bool
+
+
+def finish_all(connection: apsw.Connection, finishes: Sequence[Finish]) -> list[bool]:
+    """Store state, trace and deliveries of each message; false for one that was finished before.
+
+    A source that another copy acted on meanwhile makes a message a copy, whatever was decided: false then.
     """
-    row = ask.first(
-        connection,
-        "SELECT state, source, received_at, chat, chat_type, account, own FROM messages WHERE id = ?",
-        (routing.message,),
+    asked = json.dumps([each.routing.message for each in finishes])
+    waiting = {row[0]: _InHand(*row) for row in ask.every(connection, _IN_HAND, (asked,))}
+    acted: set[int] = set()  # the sources that are acted on here
+    told: list[Routing] = []
+    ended: dict[int, tuple[Finish, _InHand]] = {}  # by place in `finishes`
+    for place, each in enumerate(finishes):
+        message = waiting.pop(each.routing.message, None)
+        if message is None or message.source in acted:
+            continue
+        if message.acted not in (None, message.id):
+            told.append(Routing(message.id, MessageState.SKIPPED, f"copy of m{message.acted}"))
+            continue
+        acted.add(message.source)
+        told.append(each.routing)
+        ended[place] = each, message
+    _set_states(connection, told)
+    if ended:
+        _store(connection, list(ended.values()))
+    return [place in ended for place in range(len(finishes))]
+
+
+def finish(connection: apsw.Connection, routing: Routing, expire_after: int, now: int) -> bool:
+    """The same for one message."""
+    return finish_all(connection, [Finish(routing, expire_after, now)])[0]
+
+
+def _store(connection: apsw.Connection, ended: Sequence[tuple[Finish, _InHand]]) -> None:
+    messages = [message for _, message in ended]
+    connection.executemany(
+        "UPDATE sources SET acted = ? WHERE id = ?", [(each.id, each.source) for each in messages]
     )
-    if row is None or row[0] != MessageState.WAITING:
-        return False
-    _, source, received_at, chat, chat_type, account, own = row
-    acted = ask.value(connection, "SELECT acted FROM sources WHERE id = ?", (source,))
-    if acted is not None and acted != routing.message:
-        _set_state(connection, Routing(routing.message, MessageState.SKIPPED, f"copy of m{acted}"))
-        return False
-    connection.execute("UPDATE sources SET acted = ? WHERE id = ?", (routing.message, source))
-    if chat_type == "room" and not own:
-        connection.execute(
-            "UPDATE rooms SET acting = ?, since = ? WHERE chat = ? AND acting <> ?",
-            (account, now, chat, account),
-        )
-    _set_state(connection, routing)
-    connection.execute(
+    _let_act(connection, messages, ended[0][0].now)
+    connection.executemany(
         "UPDATE messages SET state = 'skipped', reason = ? WHERE source = ? AND state = 'waiting'",
-        (f"copy of m{routing.message}", source),
+        [(f"copy of m{each.id}", each.source) for each in messages if each.copied],
     )
-    _write_trace(connection, routing)
-    write_state(connection, routing.changes, now)
-    _queue_all(connection, routing, received_at + expire_after, now)
-    return True
+    _write_traces(connection, [each.routing for each, _ in ended])
+    for each, _ in ended:
+        write_state(connection, each.routing.changes, each.now)
+    _queue_all(connection, ended)
 
 
-def _set_state(connection: apsw.Connection, routing: Routing) -> None:
-    connection.execute(
+def _let_act(connection: apsw.Connection, messages: Sequence[_InHand], now: int) -> None:
+    """Whoever acted on a room's message is the one that acts there from then on."""
+    acting = {each.chat: each.acting for each in messages if each.chat_type == "room"}
+    for each in messages:
+        if each.chat_type == "room" and not each.own and acting[each.chat] not in (None, each.account):
+            acting[each.chat] = each.account
+            connection.execute(
+                "UPDATE rooms SET acting = ?, since = ? WHERE chat = ?", (each.account, now, each.chat)
+            )
+
+
+def _set_states(connection: apsw.Connection, routings: Sequence[Routing]) -> None:
+    connection.executemany(
         "UPDATE messages SET state = ?, reason = ? WHERE id = ?",
-        (routing.state, routing.reason, routing.message),
+        [(each.state, each.reason, each.message) for each in routings],
     )
-    count(connection, f"messages_{routing.state}_total")
+    for state, times in Counter(each.state for each in routings).items():
+        count(connection, f"messages_{state}_total", times)
 
 
-def _write_trace(connection: apsw.Connection, routing: Routing) -> None:
+def _write_traces(connection: apsw.Connection, routings: Sequence[Routing]) -> None:
     connection.executemany(
         "INSERT INTO traces VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
             (routing.message, ordinal, line.plugin, line.rule, line.decision, line.reason, line.ms)
+            for routing in routings
             for ordinal, line in enumerate(routing.trace)
         ],
     )
 
 
-def _queue_all(connection: apsw.Connection, routing: Routing, expires_at: int, now: int) -> None:
+def _queue_all(connection: apsw.Connection, ended: Sequence[tuple[Finish, _InHand]]) -> None:
     """Put deliveries into the outbox, in order; one that waits for another learns its number."""
-    numbers: list[int | None] = []
-    for new in routing.deliveries:
-        after = None if new.after is None else numbers[new.after]
-        numbers.append(_queue(connection, routing.message, new, after, expires_at, now))
+    several = sum(len(each.routing.deliveries) for each, _ in ended)
+    if not several:
+        return
+    positions = itertools.count(next_position(connection, several))
+    rows: list[tuple[object, ...]] = []
+    for each, message in ended:
+        chained = any(new.after is not None for new in each.routing.deliveries)
+        numbers: list[int | None] = []
+        for new in each.routing.deliveries:
+            after = None if new.after is None else numbers[new.after]
+            row = _row(connection, each, message, new, after, next(positions))
+            if chained:
+                connection.execute(_QUEUED, row)
+                numbers.append(connection.last_insert_rowid() if connection.changes() else None)
+            else:
+                rows.append(row)
+    connection.executemany(_QUEUED, rows)
 
 
-def _queue(  # noqa: PLR0913, RUF100 - what a row is made of
-    connection: apsw.Connection, message: int, new: NewDelivery, after: int | None, expires_at: int, now: int
-) -> int | None:
-    """The delivery's number, or None where it was queued before."""
-    connection.execute(
-        """
-        INSERT INTO deliveries (message, plugin, rule, ordinal, kind, account, target, body, position,
-                                due_at, expires_at, created_at, updated_at, after, entry)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
-        """,
-        (
-            *(message, new.plugin, new.rule, new.ordinal, new.kind, new.account, new.target, new.body),
-            *(next_position(connection), now + new.delay, expires_at + new.delay, now, now, after),
-            _entry(connection, message, new),
-        ),
+def _row(  # noqa: PLR0913, RUF100 - what a row is made of
+    connection: apsw.Connection,
+    finish: Finish,
+    message: _InHand,
+    new: NewDelivery,
+    after: int | None,
+    position: int,
+) -> tuple[object, ...]:
+    now, expires_at = finish.now, message.received_at + finish.expire_after
+    return (
+        *(message.id, new.plugin, new.rule, new.ordinal, new.kind, new.account, new.target, new.body),
+        *(position, now + new.delay, expires_at + new.delay, now, now, after),
+        _entry(connection, message, new),
     )
-    return connection.last_insert_rowid() if connection.changes() else None
 
 
-def _entry(connection: apsw.Connection, message: int, new: NewDelivery) -> int | None:
+def _entry(connection: apsw.Connection, message: _InHand, new: NewDelivery) -> int | None:
     """What a forward carries: the copy at its account, as far as that one has heard it."""
     if new.kind is not DeliveryKind.FORWARD:
         return None
-    found = ask.value(connection, _COPY, (message, new.account))
+    if new.account == message.account and not message.copied:
+        return message.id
+    found = ask.value(connection, _COPY, (message.id, new.account))
     return None if found is None else int(found)
 
 
-def next_position(connection: apsw.Connection) -> int:
-    """The last place in line."""
-    value = ask.value(connection, "UPDATE line SET next = next + 1 RETURNING next")
+def next_position(connection: apsw.Connection, several: int = 1) -> int:
+    """The last place in line, or the first of the last `several`."""
+    value = ask.value(connection, "UPDATE line SET next = next + ?1 RETURNING next - ?1 + 1", (several,))
     assert isinstance(value, int)  # noqa: S101 - the line table has one row
     return value
