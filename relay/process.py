@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,13 +60,31 @@ def run_role(path: Path, role: str) -> int:
         lock = RoleLock(config.database, role)
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                again = runner.run(_serve(config, role))
+                again = _served(runner, config, role)
         except RelayError as exc:
             log.error("role_failed", role=role, error=str(exc))
             return 1
         finally:
             lock.release()
     return 0
+
+
+def _served(runner: asyncio.Runner, config: Config, role: str) -> bool:
+    """Run the role; a router ends here, whatever its plugins left running in loop and threads."""
+    if role != "router":
+        return runner.run(_serve(config, role))
+    code = 1
+    try:
+        if runner.run(_serve(config, role)):
+            return True
+        code = 0
+    except RelayError as exc:
+        log.error("role_failed", role=role, error=str(exc))
+    except BaseException:  # noqa: BLE001 - told, and the process ends with it
+        traceback.print_exc()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def configure_log(config: Config) -> None:
