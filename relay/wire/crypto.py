@@ -21,6 +21,7 @@ WRAPPER_NAMES = ("encrypt", "encrypted", "data", "msg", "content")
 
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
+_MOST_MEMBERS = 64  # of a wrapper or a notification that are looked at
 _MAX_WRAPPERS = 4  # an object in a string in an object in a string: nobody means more
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _PADS = tuple(bytes([size]) * size for size in range(PAD_BLOCK + 1))
@@ -115,7 +116,7 @@ def _is_utf8(text: bytes) -> bool:
 
 def _members(text: bytes) -> dict[str, bytes]:
     try:
-        return {name: text[a:b] for name, (a, b) in members(text, 0, rough_end).items()}
+        return {name: text[a:b] for name, (a, b) in members(text, 0, rough_end, _MOST_MEMBERS).items()}
     except ValueError:
         return {}
 

@@ -20,6 +20,10 @@ _INTS = ("chat_type", "msg_time")
 _SEND_IDS = ("api_send_id", "api_send_svrid")
 _REASONS = ("message", "reason", "errmsg", "error")
 MAX_REASON = 500
+MAX_ID = 8192
+"""Characters of an id: what is longer is none, and would be stored and looked for again and again."""
+_MAX_TOKEN = 12 * MAX_ID + 2  # bytes of one: a character is two escaped surrogates at the most
+_MAX_EXTRA = 64 * 1024
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -79,9 +83,17 @@ def read_entry(kind: str, account: str, raw: bytes) -> Entry:
     Raises ValueError where `raw` is not JSON.
     """
     try:
-        return _read_fast(kind, account, raw)
+        entry = _read_fast(kind, account, raw)
     except REFUSED:
-        return _read_slow(kind, account, raw)
+        entry = _read_slow(kind, account, raw)
+    return entry if len(raw) <= MAX_ID else _bounded(entry)
+
+
+def _bounded(entry: Entry) -> Entry:
+    """The entry without the ids that are too long to be any."""
+    ids = [name for name in entry.__struct_fields__ if name not in ("kind", "raw", "time")]
+    long = {name: "" for name in ids if len(getattr(entry, name)) > MAX_ID}
+    return msgspec.structs.replace(entry, **long) if long else entry
 
 
 def _read_fast(kind: str, account: str, raw: bytes) -> Entry:
@@ -112,7 +124,7 @@ def _read_fast(kind: str, account: str, raw: bytes) -> Entry:
 def _send_ids(read: _Fields) -> tuple[str, str]:
     """Look at the entry's root, then in `extra`: where they stand is a guess (platform API §3)."""
     extra = bytes(read.extra)
-    if b"api_send" not in extra and b"\\" not in extra:
+    if (b"api_send" not in extra and b"\\" not in extra) or len(extra) > _MAX_EXTRA:
         return _id(read.api_send_id), _id(read.api_send_svrid)
     more = _decode_extra(extra)
     return (
@@ -136,7 +148,7 @@ def _read_slow(kind: str, account: str, raw: bytes) -> Entry:
         raise ValueError("more than one value")
     if raw[:1] != b"{":
         return Entry(kind, account, raw)
-    tokens = _pick_fields(raw)
+    tokens = {name: token for name, token in _pick_fields(raw).items() if len(token) <= _MAX_TOKEN}
     text = {name: text_of_token(tokens.get(name, b"")) for name in _TEXTS}
     ids = {name: id_of_token(tokens.get(name, b"")) for name in _IDS}
     extra = _tokens_of_extra(tokens.get("extra", b""))
@@ -161,6 +173,8 @@ def _read_slow(kind: str, account: str, raw: bytes) -> Entry:
 
 def _tokens_of_extra(token: bytes) -> dict[str, bytes]:
     """Read `extra`, which may be an object, an object encoded as a string, or anything else."""
+    if len(token) > _MAX_EXTRA:
+        return {}
     if token[:1] == b'"':
         token = storable(string_of(token)).strip().encode()
     try:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+PIECE = 64 * 1024  # characters of a text that are decoded at once
 
 Span = tuple[int, int]
 EndOf = Callable[[bytes, int], int]
@@ -47,6 +50,9 @@ _closings = re.compile(rb"\]*+").match
 _rough_string = rb'"(?:[^"\\]++|\\.)*+"'
 _rough_scalar = re.compile(rb'(?s:%b|[^\s,:"\[\]{}]++)' % _rough_string).match
 _rough_bracket = re.compile(rb'(?s:(?:[^"\[\]{}]++|\[\]|\{\}|%b)*+[\[\]{}])' % _rough_string).match
+# A pair of surrogates stays together, or it would not become one character.
+_pair = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_piece_of_string = re.compile(rf"(?s:[^\\]++|{_pair}|\\u.{{4}}|\\.){{1,8192}}+").finditer
 _ARRAY, _ARRAY_END = b"[]"
 _CLOSES = {_ARRAY: _ARRAY_END, ord("{"): ord("}")}
 
@@ -85,12 +91,14 @@ def elements(buf: bytes, start: int = 0) -> list[Span]:
     return list(each_element(buf, start))
 
 
-def members(buf: bytes, start: int = 0, end_of: EndOf = value_end) -> dict[str, Span]:
+def members(
+    buf: bytes, start: int = 0, end_of: EndOf = value_end, most: int | None = None
+) -> dict[str, Span]:
     """Give name → span of value for the object at `start`; of equal names the last counts, as for decoders.
 
-    Raises ValueError with a position if there is no object.
+    With `most`, no more than so many are looked at. Raises ValueError with a position if there is no object.
     """
-    return _named(buf, each_member(buf, start, end_of))
+    return _named(buf, islice(each_member(buf, start, end_of), most))
 
 
 def picker(*names: str, end_of: EndOf = value_end) -> Picker:
@@ -110,7 +118,7 @@ def picker(*names: str, end_of: EndOf = value_end) -> Picker:
     return pick
 
 
-def _named(buf: bytes, pairs: Iterator[tuple[Span, Span]]) -> dict[str, Span]:
+def _named(buf: bytes, pairs: Iterable[tuple[Span, Span]]) -> dict[str, Span]:
     found = {}
     for (a, b), span in pairs:
         name = buf[a + 1 : b - 1]
@@ -120,7 +128,16 @@ def _named(buf: bytes, pairs: Iterator[tuple[Span, Span]]) -> dict[str, Span]:
 
 def string_of(token: bytes) -> str:
     """Decode a string token; broken UTF-8 becomes U+FFFD, lone surrogates stay."""
-    return str(json.loads(token.decode("utf-8", "replace"), strict=False))
+    text = token.decode("utf-8", "replace")
+    if len(text) <= PIECE or "\\" not in text:
+        return str(json.loads(text, strict=False))
+    if text[-1] != '"':
+        raise _no_json(len(token))
+    # A decoder lets no other thread run until it is done: long texts are handed to it in pieces.
+    pieces = [found[0] for found in _piece_of_string(text, 1, len(text) - 1)]
+    if sum(map(len, pieces)) != len(text) - 2:
+        raise _no_json(1)
+    return "".join(str(json.loads(f'"{piece}"', strict=False)) for piece in pieces)
 
 
 def each_element(buf: bytes, start: int = 0, end_of: EndOf = value_end) -> Iterator[Span]:

@@ -31,7 +31,7 @@ from relay.testing import BASE, SECRETS
 from relay.wire.content import content_of, content_view, same_content, text_of
 from relay.wire.crypto import encrypt, open_body
 from relay.wire.entries import Entry, failure_reason
-from relay.wire.notifications import Reading, read_entries, read_notifications
+from relay.wire.notifications import Reading, read_entries, read_in_chunks, read_notifications
 from relay.wire.requests import forward_body
 from relay.wire.scalars import INT64_MAX, INT64_MIN
 from relay.wire.spans import elements, members, rough_end, value_end
@@ -127,6 +127,7 @@ class Receiving:
             reading = Reading(())
         else:
             assert reading.entries or reading.damaged_count or _says_nothing(text)
+            check_chunks(text, reading)
         self._check(text, reading)
         return reading
 
@@ -142,7 +143,7 @@ class Receiving:
         raws = [entry.raw for entry in reading.entries]
         assert raws in ([BEFORE, raw, AFTER], [BEFORE, AFTER])
         assert len(raws) + reading.damaged_count == 3
-        assert (raw in raws) == _is_json(raw)
+        assert (raw in raws) == (raw[:1] == b"{" and _is_json(raw))
 
     def _check(self, text: bytes, reading: Reading) -> None:
         assert len(reading.damaged) == min(reading.damaged_count, 16)
@@ -208,6 +209,14 @@ def shown(row: queries.Row) -> str:
     """What a table on a terminal shows of a message."""
     cells = clean(" ".join(str(row[name]) for name in ("chat", "sender", "type", "text")))
     return cells.translate(dict.fromkeys(map(ord, JOINERS)))
+
+
+def check_chunks(text: bytes, reading: Reading) -> None:
+    """Read in chunks, it is the same."""
+    chunks = list(read_in_chunks(text))
+    assert tuple(entry for chunk in chunks for entry in chunk.entries) == reading.entries
+    assert tuple(part for chunk in chunks for part in chunk.damaged) == reading.damaged
+    assert sum(chunk.damaged_count for chunk in chunks) == reading.damaged_count
 
 
 def check_entry(entry: Entry) -> None:
