@@ -51,6 +51,15 @@ class Store(Protocol):
     async def take_in(self, damaged: int, entries: Sequence[Entry], accounts: Sequence[str]) -> int:
         """Put what a kept body brought in its place, as received when it was; how many entries are new."""
 
+    async def put_aside(self, body: bytes) -> int:
+        """Keep a large callback's bytes until it has been read; its number."""
+
+    async def take_aside(self) -> tuple[int, bytes, int] | None:
+        """The oldest of these: number, bytes, and how often its reading was begun."""
+
+    async def drop_aside(self, number: int) -> None:
+        """Forget one that has been read."""
+
     async def add_accounts(self, wxids: Sequence[str], source: str) -> None:
         """Remember accounts as ours for good; source `configured`, `listed` or `callback`."""
 
@@ -182,6 +191,9 @@ class Store(Protocol):
 
     async def counts(self) -> Row:
         """What waits, and how many deliveries stand in each state."""
+
+    async def oldest_waiting(self) -> int | None:
+        """When the first message in line was received; None where none waits."""
 
     async def count(self, name: str, times: int) -> None:
         """Add to a counter that outlives the process."""

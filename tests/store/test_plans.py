@@ -64,7 +64,9 @@ def statements_of(work: Any) -> list[str]:
         " VALUES (1, 'p', 'r', 0, 'forward', 'a', 'R:2', 1, 0, 9999999999999, 0, 0)"
     )
     statements: list[str] = []
-    connection.trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: statements.append(event["sql"]))
+    connection.trace_v2(
+        apsw.SQLITE_TRACE_STMT, lambda event: None if event["trigger"] else statements.append(event["sql"])
+    )
     work(connection)
     return [sql for sql in statements if sql.lstrip()[:6].upper() in ("SELECT", "UPDATE", "DELETE", "INSERT")]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from relay.clock import Clock
 from relay.store.sqlite import (
+    aside,
     ask,
     explaining,
     guard,
@@ -83,6 +84,16 @@ class SqliteStore:
 
     async def take_in(self, damaged: int, entries: Sequence[Entry], accounts: Sequence[str]) -> int:
         return await self._db.write(lambda db: ingest.take_in(db, damaged, entries, accounts))
+
+    async def put_aside(self, body: bytes) -> int:
+        now = self._clock.now()
+        return await self._db.write(lambda db: aside.put(db, body, now))
+
+    async def take_aside(self) -> tuple[int, bytes, int] | None:
+        return await self._db.write(aside.take)
+
+    async def drop_aside(self, number: int) -> None:
+        await self._db.write(lambda db: aside.drop(db, number))
 
     async def add_accounts(self, wxids: Sequence[str], source: str) -> None:
         now = self._clock.now()
@@ -248,6 +259,9 @@ class SqliteStore:
 
     async def counts(self) -> queries.Row:
         return await self._db.read(queries.counts)
+
+    async def oldest_waiting(self) -> int | None:
+        return await self._db.read(queries.oldest_waiting)
 
     async def count(self, name: str, times: int) -> None:
         await self._db.write(lambda db: ingest.count(db, name, times))

@@ -19,11 +19,15 @@ T = TypeVar("T")
 
 MESSAGE = "chatMsg"
 FAILURE = "chatMsgSendFail"
+MOST_EVENT_KINDS = 50  # told apart; the documents name four
 DAMAGED_KEPT = 10_000  # bodies kept for diagnosis; the oldest go first
 DAMAGED_BYTES = 64 * 1024 * 1024  # of all of them
 
 CHUNKS = (32, 8, 1)  # rows in one statement: each step of one costs more than a row
 
+_EVENT_KINDS = """
+SELECT count(*), total(name = ?) FROM counters WHERE name >= 'events_total:' AND name < 'events_total;'
+"""
 _SEEN = "INSERT INTO seen (account, key, message, at) VALUES {rows} ON CONFLICT DO NOTHING"
 _KNOWN_AS = "SELECT message FROM seen WHERE account = ? AND key = ?"
 _LAST = "SELECT seq FROM sqlite_sequence WHERE name = 'messages'"
@@ -145,11 +149,18 @@ def _insert(statement: str, rows: int, columns: int) -> str:
 
 def _keep_event(connection: apsw.Connection, entry: Entry, now: int) -> None:
     failure = entry.kind == FAILURE
-    count(connection, "events_total:" + entry.kind[:40])
+    _count_event(connection, entry.kind)
     connection.execute(
         _EVENT,
         (entry.kind, entry.account, entry.api_send_id, entry.api_send_svrid, entry.raw, now, failure),
     )
+
+
+def _count_event(connection: apsw.Connection, kind: str) -> None:
+    """By its kind, as long as there are not too many: they are words from outside."""
+    name = f"events_total:{kind[:40]}"
+    (kinds, known) = ask.first(connection, _EVENT_KINDS, (name,)) or (0, 0)
+    count(connection, name if known or kinds < MOST_EVENT_KINDS else "events_total:other")
 
 
 def dedupe_key(entry: Entry) -> str:

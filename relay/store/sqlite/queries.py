@@ -25,6 +25,13 @@ SELECT id, message, kind, account, target, state, evidence, attempts, error,
        created_at, updated_at, plugin, rule
 FROM deliveries
 """
+# Those that ended are counted as they come and go: there may be millions.
+_IN_EACH_STATE = """
+SELECT state, count(*) FROM deliveries
+WHERE state IN ('queued', 'sending', 'accepted', 'unknown', 'held') GROUP BY state
+UNION ALL SELECT state, deliveries FROM tally
+"""
+_OLDEST_WAITING = "SELECT received_at FROM messages WHERE state = 'waiting' ORDER BY id LIMIT 1"
 
 
 def message_id(number: int) -> str:
@@ -147,11 +154,17 @@ def _where(conditions: dict[str, Sequence[object]]) -> tuple[str, list[object]]:
 
 def counts(connection: apsw.Connection) -> Row:
     """How much waits in the inbox, and how many deliveries stand in each state."""
-    found = dict(ask.every(connection, "SELECT state, count(*) FROM deliveries GROUP BY state"))
+    found = dict(ask.every(connection, _IN_EACH_STATE))
     return {
         "inbox": {"waiting": ask.value(connection, "SELECT count(*) FROM messages WHERE state = 'waiting'")},
         "deliveries": {str(state): found.get(str(state), 0) for state in DeliveryState},
     }
+
+
+def oldest_waiting(connection: apsw.Connection) -> int | None:
+    """When the first message in line was received."""
+    found = ask.value(connection, _OLDEST_WAITING)
+    return None if found is None else int(found)
 
 
 def counters(connection: apsw.Connection) -> dict[str, int]:
