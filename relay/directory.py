@@ -9,15 +9,18 @@ import structlog
 from relay.attempts import CONFIGURATION_CODES, THROTTLE_CODE, TOKEN_CODES, NoAnswer
 from relay.client import Client
 from relay.clock import Clock
+from relay.sources import LISTED, PlatformList, read_networks
 from relay.store.protocol import Store
-from relay.wire.answers import Answer, read_pages, read_records
+from relay.wire.answers import Answer, read_pages, read_records, read_strings
 
 log = structlog.get_logger("relay.directory")
 
 PAGE_SIZE = 100  # the platform's most
 MOST_PAGES = 100
-REFRESH = 3_600_000  # ms between two listings of our accounts
+REFRESH = 3_600_000  # ms between two listings of our accounts, or of the platform's servers
 RETRY = 10_000  # ms after anything that failed
+LONGEST_RETRY = 600_000  # ms, where it keeps failing
+NEVER = 2**63
 NAMES_EVERY = 2_000  # ms between two looks whether names are missing
 CALL_COSTS = 400  # ms of rest for every call: 150 a minute, of the 500 granted to all but sending
 NAMES_FRESH = 86_400_000  # ms after which a name is asked for again
@@ -31,18 +34,21 @@ Record = dict[str, str]
 class Directory:
     """Asks the platform beside everything else: no message ever waits for a name."""
 
-    def __init__(self, client: Client, store: Store, clock: Clock) -> None:
+    def __init__(self, client: Client, store: Store, clock: Clock, *, addresses: bool = False) -> None:
+        """`addresses` asks where callbacks come from, too."""
         self._client = client
         self._store = store
         self._clock = clock
         self._accounts_at = 0
         self._names_at = 0
+        self._addresses_at = 0 if addresses else NEVER
+        self._addresses_refused = 0  #: times in a row
         self._calls = 0
         self._refused: dict[str, int] = {}  #: by id, when to ask again
 
     def due(self) -> bool:
         """Whether there is something to ask."""
-        return self._clock.now() >= min(self._accounts_at, self._names_at)
+        return self._clock.now() >= min(self._accounts_at, self._names_at, self._addresses_at)
 
     async def refresh(self) -> None:
         """List our accounts when it is time, then ask for some of the names that are missing."""
@@ -50,6 +56,10 @@ class Directory:
         if now >= self._accounts_at:
             self._accounts_at = now + RETRY
             await self._refresh_accounts(now)
+        if now >= self._addresses_at:
+            await self._refresh_addresses(now)
+        if now < self._names_at:
+            return
         self._calls = 0
         self._names_at = now + NAMES_EVERY
         answered = await self._refresh_names()
@@ -68,6 +78,25 @@ class Directory:
         await self._store.set_meta("accounts_listed_at", str(now))
         self._accounts_at = now + REFRESH
         log.info("accounts_listed", count=len(accounts))
+
+    # -- where callbacks come from ---------------------------------------------
+
+    async def _refresh_addresses(self, now: int) -> None:
+        """A list with nothing usable in it never takes the place of one that is known."""
+        self._addresses_at = now + min(RETRY << min(self._addresses_refused, 10), LONGEST_RETRY)
+        answer = await self._client.get("/index/serverIpList", {})
+        answered = isinstance(answer, Answer) and answer.errcode == 0
+        networks, strange = read_networks(read_strings(answer)) if isinstance(answer, Answer) else ([], 0)
+        if strange:
+            log.warning("platform_ips_strange", count=strange)
+        if not answered or not networks:
+            self._addresses_refused += 1
+            log.warning("platform_ips_not_listed", error="the list is empty" if answered else "no answer")
+            return
+        listed = PlatformList(tuple(networks), now)
+        await self._store.set_meta(LISTED, listed.written())
+        self._addresses_at, self._addresses_refused = now + REFRESH, 0
+        log.info("platform_ips_listed", count=len(networks))
 
     # -- names -----------------------------------------------------------------
 

@@ -208,9 +208,12 @@ async def _receiver(config: Config, store: Store, clock: Clock, stop: asyncio.Ev
     await store.add_accounts(config.platform.accounts, "configured")
     receiver = build_receiver(config, store)
     app = create_app(receiver, receiver_settings(config))
+    await app.state.sources.look(store)
+    following = asyncio.create_task(app.state.sources.follow(store, clock))
     try:
         await _serve_http(app, config.server.host, config.server.port, stop)
     finally:
+        following.cancel()
         await receiver.finish(LAST_TRY)
 
 

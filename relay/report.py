@@ -22,6 +22,7 @@ from relay.questions import (
     states_asked,
     svrid_asked,
 )
+from relay.sources import platform_list
 from relay.store.protocol import Row, Store
 from relay.store.sqlite.queries import rfc3339
 
@@ -71,7 +72,17 @@ class Report:
             "accounts": accounts,
             "account_names": await self._names(accounts),
             "pauses": await self._pauses(now),
+            "platform_ips": await self._platform_ips(),
             "counters": await self._store.counters(),
+        }
+
+    async def _platform_ips(self) -> Row:
+        """Whether the platform's list decides who may post, and what it says; None while it is not known."""
+        listed = await platform_list(self._store)
+        return {
+            "in_force": self._config.server.platform_ips,
+            "addresses": None if listed is None else [str(each) for each in listed.networks],
+            "fetched_at": None if listed is None else rfc3339(listed.at),
         }
 
     async def _pauses(self, now: int) -> list[Row]:

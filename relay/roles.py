@@ -80,7 +80,8 @@ def receiver_settings(config: Config) -> ReceiverSettings:
     return ReceiverSettings(
         callback_path=config.server.callback_path.get_secret_value(),
         key=config.platform.callback_key,
-        allowed_ips=config.server.allowed_ips,
+        allowed_ips=config.server.allowed_networks,
+        platform_ips=config.server.platform_ips,
         trusted_proxies=config.server.trusted_proxies,
         max_body=int(config.server.max_body),
         allow_plaintext=config.server.allow_plaintext,
@@ -156,6 +157,7 @@ def build_sender(config: Config, store: Store, clock: Clock, transport: Transpor
         forward_batch=delivery.forward_batch,
         send_batch=delivery.send_batch,
         given_names=_given_names(config),
+        platform_ips=config.server.platform_ips,
     )
     lanes = Lanes(Pace(delivery.per_minute, int(delivery.min_interval), delivery.jitter))
     return Sender(store, Client(transport, credentials, clock), lanes, clock, settings)

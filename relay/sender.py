@@ -43,6 +43,7 @@ class SenderSettings:
     forward_batch: int
     send_batch: int
     given_names: Mapping[str, str] = field(default_factory=dict)  #: of [chats], by wxid
+    platform_ips: bool = False  #: whether the receiver goes by the platform's list of its servers
 
 
 class Sender:
@@ -57,7 +58,7 @@ class Sender:
         self._clock = clock
         self._settings = settings
         self._notices = Notices(Names(store, clock, settings.given_names))
-        self._directory = Directory(client, store, clock)
+        self._directory = Directory(client, store, clock, addresses=settings.platform_ips)
         self._watch = Watch(store, clock)
         self._requests = Tasks()
         self._busy: dict[str, set[str]] = {}  #: by account, the targets of requests on their way

@@ -171,6 +171,7 @@ class Bot:
         before = -1
         while before != (before := self.store.version()):
             await self.simulator.settle()
+            await self.door.state.sources.look(self.store)
             for drain in (self.router.drain, self.sender.drain)[:: 1 if self._router_first else -1]:
                 await drain()
             self._router_first = not self._router_first

@@ -159,9 +159,16 @@ def _facts(outcome: Outcome, config: Config, loading: Loading) -> Iterator[tuple
     yield texts.CHATS, [Styled(clean(listed))]
     yield texts.PLUGINS, [_plugin(outcome, config, each) for each in loading.loaded]
     yield texts.CALLBACKS, [Styled(f"http://{_at(config.server.host, config.server.port)}/…")]
+    yield texts.CALLBACKS_FROM, [Styled(_allowed(outcome, config))]
     console = f"http://{_at(config.console.host, config.console.port)}/"
     yield texts.CONSOLE, [Styled(console if config.console.enabled else outcome.said(texts.OFF))]
     yield texts.DATABASE, [Styled(clean(str(_near(str(config.database)))))]
+
+
+def _allowed(outcome: Outcome, config: Config) -> str:
+    """Who may post."""
+    said = [outcome.said(texts.PLATFORM_LIST)] if config.server.platform_ips else []
+    return ", ".join([*map(str, config.server.allowed_networks), *said]) or outcome.said(texts.ANY_ADDRESS)
 
 
 def _at(host: str, port: int) -> str:

@@ -59,6 +59,7 @@ def _show(config: Config, report: Told) -> None:
         (texts.DELIVERIES, _deliveries),
         (texts.PAUSES, _pauses),
         (texts.ACCOUNTS, _accounts),
+        (texts.CALLBACKS_FROM, _callbacks_from),
         (texts.PLUGINS, _plugins),
     )
     for title, lines in sections:
@@ -120,6 +121,18 @@ def _accounts(report: Told, view: View) -> Iterator[Line]:
         yield (Styled(view.said(texts.NO_ACCOUNTS), "yellow"),)
     for account in report["accounts"]:
         yield (view.who(account),)
+
+
+def _callbacks_from(report: Told, view: View) -> Iterator[Line]:
+    """Only where the platform's list decides."""
+    listed = report["platform_ips"]
+    if not listed["in_force"]:
+        return
+    if listed["addresses"] is None:
+        yield (Styled(view.said(texts.EVERYBODY_YET), "yellow"),)
+        return
+    since = view.said(texts.LISTED_AT, at=view.when(listed["fetched_at"]))
+    yield Styled(", ".join(map(clean, listed["addresses"]))), Styled(since, "dim")
 
 
 def _plugins(report: Told, view: View) -> Iterator[Line]:

@@ -171,6 +171,11 @@ NO_ACCOUNTS = Text("还不知道；在列出之前不处理消息", "not known y
 PAUSES = Text("暂停", "Paused")
 PAUSED = Text("到 {until}：{reason}", "until {until}: {reason}")
 PLATFORM = Text("整个平台", "the whole platform")
+CALLBACKS_FROM = Text("回调来源", "Callbacks from")
+EVERYBODY_YET = Text(
+    "任何地址：平台的列表还从未取到", "any address: the platform's list has never been fetched"
+)
+LISTED_AT = Text("平台的列表，{at} 取到", "the platform's list of {at}")
 NOT_RUNNING = Text("没有在运行；用 relay run 启动", "nothing runs; `relay run` starts it")
 ALIVE = Text("运行中", "alive")
 SILENT = Text("无响应", "silent")
@@ -209,6 +214,10 @@ WARNING = Text("提醒", "warning")
 CHATS = Text("会话名", "Chats")
 NAMED = Text("{count} 个名字", "{count} named")
 CALLBACKS = Text("回调", "Callbacks")
+ANY_ADDRESS = Text("任何地址", "any address")
+PLATFORM_LIST = Text(
+    "平台的列表（第一次取到之前：任何地址）", "the platform's list (any address until it is first known)"
+)
 CONSOLE = Text("控制台", "Console")
 OFF = Text("停用", "off")
 DATABASE = Text("数据库", "Database")

@@ -19,6 +19,8 @@ from relay.config.values import Duration, Measure, Size
 from relay.wire.crypto import parse_key
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+PLATFORM = "platform"
+"""In `allowed_ips`: whatever the platform lists."""
 
 
 def _timezone(name: str) -> str:
@@ -68,12 +70,14 @@ def _callback_path(secret: SecretStr) -> SecretStr:
 def _network(value: object) -> object:
     if not isinstance(value, str):
         raise mistaken(texts.NETWORK, value)
-    if value == "platform":
-        raise UnfitError(texts.NO_PLATFORM_IPS, texts.NO_PLATFORM_IPS_HINT)
     try:
         return ipaddress.ip_network(value)
     except ValueError:
         raise UnfitError(texts.NOT_NETWORK, texts.NETWORK_HINT) from None
+
+
+def _source(value: object) -> object:
+    return value if value == PLATFORM else _network(value)
 
 
 def _host(text: str) -> str:
@@ -129,6 +133,7 @@ Length = Annotated[Duration, AfterValidator(_more_than_none)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Host = Annotated[str, AfterValidator(_host)]
 Networks = tuple[Annotated[Network, PlainValidator(_network)], ...]
+Sources = tuple[Annotated[Network | Literal["platform"], PlainValidator(_source)], ...]
 PluginNames = Annotated[tuple[str, ...], AfterValidator(_each_once)]
 
 
@@ -190,8 +195,10 @@ class Server(Table):
         description="Where the platform posts to; keep it secret.",
         examples=["/callback/${RELAY_CALLBACK_SECRET}"],
     )
-    allowed_ips: Networks = Field(
-        (), description="Addresses or networks that may post to the callback path; empty means any."
+    allowed_ips: Sources = Field(
+        (),
+        description='Addresses or networks that may post to the callback path, "platform" for those that the '
+        "platform lists; empty means any.",
     )
     trusted_proxies: Networks = Field(
         (), description="Whose X-Forwarded-For counts; nobody's by default, not even that of 127.0.0.1."
@@ -200,6 +207,16 @@ class Server(Table):
         Size("8MB"), description="The largest callback body that is read."
     )
     allow_plaintext: bool = Field(False, description="Whether callbacks that are not encrypted are accepted.")
+
+    @property
+    def allowed_networks(self) -> tuple[Network, ...]:
+        """What `allowed_ips` says by itself."""
+        return tuple(each for each in self.allowed_ips if not isinstance(each, str))
+
+    @property
+    def platform_ips(self) -> bool:
+        """Whether whatever the platform lists may post too."""
+        return PLATFORM in self.allowed_ips
 
 
 class Console(Table):

@@ -101,10 +101,6 @@ NETWORK_HINT = Text(
     '写 "203.0.113.7" 或 "203.0.113.0/24"，主机位须为零',
     'write "203.0.113.7" or "203.0.113.0/24", with nothing set beyond the network\'s own bits',
 )
-NO_PLATFORM_IPS = Text(
-    '这个版本还不支持 "platform"', '"platform" is not available in this version', "unavailable"
-)
-NO_PLATFORM_IPS_HINT = Text("直接列出那些地址", "list the addresses themselves")
 HOST = Text("不是地址或主机名", "is not an address or a host name", "value")
 HOST_HINT = Text(
     '写 "127.0.0.1"；要监听所有网卡写 "0.0.0.0"', 'write "127.0.0.1", or "0.0.0.0" for every interface'

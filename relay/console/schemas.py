@@ -161,6 +161,13 @@ SCHEMAS: Mapping[str, Schema] = {
             "accounts": rows(TEXT),
             "account_names": NAMES,
             "pauses": rows(shape({"account": TEXT, "until": TIME, "reason": TEXT})),
+            "platform_ips": shape(
+                {
+                    "in_force": FLAG,
+                    "addresses": {"type": ["array", "null"], "items": TEXT},
+                    "fetched_at": MAYBE,
+                }
+            ),
             "counters": {"type": "object", "additionalProperties": {"type": "integer"}},
         }
     ),

@@ -20,7 +20,6 @@ from relay.simulator.platform import Platform
 from relay.simulator.tokens import LIFE_SECONDS, Tokens
 
 Handler = Callable[[Parameters, int], bytes]
-SERVER_IPS = ("127.0.0.1",)
 _TARGETS = ("target_wxid", "chat_wxid", "room_wxid")
 _NAMES = ("wxid", "rel_wxid", "chat_wxids", *_TARGETS)
 _BY_ACCOUNT = frozenset(
@@ -140,7 +139,7 @@ class Api:
             "/wechat/contactDetail": reading("GET", directory.contact_detail),
             "/wechat/rooms": reading("POST", directory.rooms),
             "/wechat/roomMembers": reading("GET", directory.room_members),
-            "/index/serverIpList": reading("GET", lambda _: with_data(to_json(SERVER_IPS))),
+            "/index/serverIpList": reading("GET", directory.server_ips),
         }
 
     def _token(self, call: Parameters, _: int) -> bytes:

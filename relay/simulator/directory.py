@@ -75,6 +75,10 @@ class Directory:
         found = [copy.entry for copy in copies if self._fits(copy, wanted, chat_type)]
         return page_of(found, *call.paging())
 
+    def server_ips(self, _: Parameters) -> bytes:
+        """GET /index/serverIpList"""
+        return with_data(to_json(self._world.server_ips))
+
     def _from(self, svrid: str, direction: int) -> list[Copy]:
         copies = self._ledger.copies
         if not svrid:

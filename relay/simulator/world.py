@@ -57,6 +57,7 @@ class World:
         self.accounts: dict[str, Account] = {}
         self.contacts: dict[str, Contact] = {}
         self.rooms: dict[str, Room] = {}
+        self.server_ips: tuple[str, ...] = ("127.0.0.1",)  #: where callbacks come from
         self._numbers = 0
 
     def add_account(self, wxid: str, nickname: str, *, full_name: str = "", online: bool = True) -> Account:

@@ -72,7 +72,7 @@ WRONG = [
     ("storage", 'spool = "auto"', 'storage.spool = "auto": is not available in this version; remove it'),
     ("delivery", 'on_unknown_send = "retry"', 'delivery.on_unknown_send = "retry": only "hold" is available in this version; remove it'),
     ("delivery", 'on_unknown_forward = "retry"', 'delivery.on_unknown_forward = "retry": only "hold" is available in this version; remove it'),
-    ("server", 'allowed_ips = ["platform"]', 'server.allowed_ips[0] = "platform": "platform" is not available in this version (list the addresses themselves)'),
+    ("server", 'trusted_proxies = ["platform"]', 'server.trusted_proxies[0] = "platform": is not an address or a network (write "203.0.113.7" or "203.0.113.0/24", with nothing set beyond the network\'s own bits)'),
 ]  # fmt: skip
 
 

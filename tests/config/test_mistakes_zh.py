@@ -58,7 +58,7 @@ TOLD = [
     ('storage', 'spool = "auto"', 'storage.spool = "auto"：这个版本还不支持，请删掉'),
     ('delivery', 'on_unknown_send = "retry"', 'delivery.on_unknown_send = "retry"：这个版本只支持 "hold"，请删掉'),
     ('delivery', 'on_unknown_forward = "retry"', 'delivery.on_unknown_forward = "retry"：这个版本只支持 "hold"，请删掉'),
-    ('server', 'allowed_ips = ["platform"]', 'server.allowed_ips[0] = "platform"：这个版本还不支持 "platform"（直接列出那些地址）'),
+    ('server', 'trusted_proxies = ["platform"]', 'server.trusted_proxies[0] = "platform"：不是地址或网段（写 "203.0.113.7" 或 "203.0.113.0/24"，主机位须为零）'),
 ]  # fmt: skip
 
 

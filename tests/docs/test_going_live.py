@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shlex
 import shutil
@@ -15,14 +14,11 @@ import pytest
 from docs.readme import BOTH, GOING_LIVE, PAGES, ROOT, Readme
 from docs.test_reference import commands
 from docs.test_snippets import ENVIRONMENT
-from processes.live import free_ports, until
 
 from relay.clock import SystemClock
 from relay.config import load
 from relay.process import GRACE
 from relay.roles import open_store
-from relay.simulator.app import SimulatorServer, create_simulator
-from relay.simulator.settings import SimulatorSettings
 
 DEPLOY = ROOT / "deploy"
 MISSING = "What is not there yet"
@@ -123,28 +119,6 @@ def _filled_in(page: Readme, run: _Shell) -> str:
     given = {name: ENVIRONMENT[name] for name in ("RELAY_APP_ID", "RELAY_APP_SECRET", "RELAY_AES_KEY")}
     keys = [line.partition("=")[0] for line in template.splitlines()]
     return "".join(f"{key}={given.get(key) or run(make)}\n" for key in keys)
-
-
-@each
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_platform_is_asked_for_its_addresses(page: Readme, tmp_path: Path) -> None:
-    async def go() -> str:
-        (port,) = free_ports(1)
-        server = SimulatorServer(create_simulator(SimulatorSettings(port=port)), "127.0.0.1", port)
-        serving = asyncio.create_task(server.serve())
-        await until(lambda: server.started)
-        run = _Shell({PLATFORM: f"http://127.0.0.1:{port}"})
-        settings = SimulatorSettings()
-        known = f"RELAY_APP_ID={settings.app_id}; RELAY_APP_SECRET={settings.app_secret};"
-        first, second = (line for line in lines(page) if PLATFORM in line)
-        answer = await asyncio.to_thread(run, f"{known} {first}")
-        token = re.findall(r'"access_token": *"([^"]+)"', answer)[0]
-        told = await asyncio.to_thread(run, f"{known} ACCESS_TOKEN={token}; {second}")
-        server.should_exit = True
-        await serving
-        return told
-
-    assert re.search(r'"data": *\["\d+\.', asyncio.run(go()))
 
 
 # -- the files of deploy/ ---------------------------------------------------------------------------
