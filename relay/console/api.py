@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from relay.config import Chats
 from relay.console.bodies import read_body
+from relay.console.metrics import CONTENT_TYPE
 from relay.console.openapi import document
 from relay.console.operations import OPERATIONS
 from relay.console.refusals import NO_LINE
@@ -46,6 +47,7 @@ class Api:
         language: Language,
         chats: Chats,
         rehearse: Rehearse,
+        numbers: Callable[[], Awaitable[bytes]],
     ) -> None:
         self._report = report
         self._operator = operator
@@ -53,6 +55,7 @@ class Api:
         self._language = language
         self._chats = chats
         self._rehearse = rehearse
+        self._numbers = numbers
         self._document = document(chats)
 
     def routes(self) -> list[BaseRoute]:
@@ -65,6 +68,7 @@ class Api:
             "retry": self._retry,
             "discard": self._discard,
             "try": self._try,
+            "metrics": self._metrics,
             "openapi": self._openapi,
         }
         return [Route(each.path, answers[each.name], methods=[each.method]) for each in OPERATIONS]
@@ -76,6 +80,10 @@ class Api:
     async def _openapi(self, request: Request) -> JSONResponse:
         _Asked(request, ())
         return JSONResponse(self._document)
+
+    async def _metrics(self, request: Request) -> Response:
+        _Asked(request, ())
+        return Response(await self._numbers(), media_type=CONTENT_TYPE)
 
     async def _explain(self, request: Request) -> JSONResponse:
         """404 where there is no such message."""

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from relay.clock import Clock, SystemClock
 from relay.config import Config
-from relay.console import texts
+from relay.console import metrics, texts
 from relay.console.api import Api
 from relay.console.bodies import LARGEST, BodyTooLargeError
 from relay.console.credentials import Credentials
@@ -49,7 +49,12 @@ def create_console(
     clock = clock or SystemClock()
     report = Report(config, store, clock)
     rehearse = rehearse or Rehearsals(command(config.path), language)
-    api = Api(report, Operator(config, store), plugin_rows(config, loading), language, config.chats, rehearse)
+
+    async def numbers() -> bytes:
+        return metrics.written(await metrics.snapshot(store, clock))
+
+    plugins = plugin_rows(config, loading)
+    api = Api(report, Operator(config, store), plugins, language, config.chats, rehearse, numbers)
     guard = Middleware(
         Guard,
         host=config.console.host,

@@ -40,7 +40,7 @@ LIMIT = Parameter("limit", {"type": "integer", "minimum": 1, "maximum": MOST}, "
 CHAT = Parameter("chat", named("Chat"), "A name in [chats] or an id.", many=True)
 SINCE = Parameter(
     "since",
-    {"type": "string", "pattern": "^[0-9]{1,4}(m|h|d)$"},
+    {"type": "string", "pattern": "^([0-9]{1,4}[mh]|[0-9]{1,3}d)$"},
     "So long ago, such as 2h; a date and time will do, too.",
 )
 STATE = Parameter("state", {"type": "string", "enum": [*DELIVERY_STATES]}, "Deliveries in it.", many=True)
@@ -104,6 +104,14 @@ OPERATIONS = (
         "What the bot would do with a text; nothing is sent, nothing is written.",
         {200: named("Tried"), 408: ERROR, 502: ERROR, 504: ERROR, **REFUSED},
         body=named("Line"),
+    ),
+    Operation(
+        "metrics",
+        "GET",
+        "/metrics",
+        "The bot in numbers, for Prometheus; console.metrics_token may read this, too.",
+        {200: {"type": "string"}, **REFUSED},
+        media="text/plain",
     ),
     Operation("openapi", "GET", "/api/openapi.json", "This document.", {200: {"type": "object"}, **REFUSED}),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from console.conftest import PASSWORD, Door
@@ -47,7 +47,7 @@ def ask(schema: BaseSchema, operation: Operation, round_: int, requests: int) ->
             max_examples=requests, deadline=None, database=None, suppress_health_check=list(HealthCheck)
         )
         @given(case=strategy)
-        def try_out(case: Case) -> None:
+        def try_out(case: Case[Any]) -> None:
             case.call_and_validate()
 
         with contextlib.suppress(Unsatisfiable):  # nothing can be wrong where nothing is asked for

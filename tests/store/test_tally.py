@@ -73,7 +73,7 @@ def test_a_database_with_deliveries_learns_its_counts_when_it_is_brought_up_to_d
     connection.execute("UPDATE deliveries SET state = 'expired' WHERE id < 3")
     names = ("deliveries_ended", "deliveries_not_ended", "deliveries_removed")
     connection.execute("DROP TABLE tally;" + "".join(f"DROP TRIGGER {name};" for name in names))
-    connection.execute(next(sql for number, sql in migrations() if number == 5))
+    connection.execute(next(sql for _, sql in migrations() if "CREATE TABLE tally" in sql))
     assert told(connection) == {"queued": 1, "expired": 2}
 
 
