@@ -13,6 +13,7 @@ import typer
 from relay.cli import texts
 from relay.clock import SystemClock
 from relay.config import Config, load
+from relay.diagnosis import Examiner
 from relay.errors import RefusalError, StorageError
 from relay.operator import Operator
 from relay.report import Report
@@ -54,6 +55,17 @@ async def operating(config: Config) -> AsyncIterator[Operator]:
         pass
     with _store(config, read_only=False) as store:
         yield Operator(config, store)
+
+
+@contextlib.asynccontextmanager
+async def examining(config: Config, *, writing: bool = False) -> AsyncIterator[Examiner]:
+    """Somebody to look at bodies that could not be read, and to take them in where that is asked for."""
+    with _store(config) as store:
+        if not writing:
+            yield Examiner(config, store)
+            return
+    with _store(config, read_only=False) as store:
+        yield Examiner(config, store)
 
 
 @contextlib.contextmanager

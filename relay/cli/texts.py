@@ -159,6 +159,22 @@ SOME_REFUSED = Text(
     "{count} 个投递中有 {refused} 个没有办成", "{refused} of {count} deliveries stayed as they are"
 )
 
+# --- diagnose ------------------------------------------------------------------------------------
+
+ALL_READ = Text("收到的正文都读出来了。", "Every body that came could be read.")
+BODIES_SHOWN = Text(
+    "新的在前，共 {kept} 个，显示 {count} 个；时区 {zone}",
+    "newest first; {count} of {kept} shown; times in {zone}",
+)
+BYTES = Text("字节", "bytes")
+FAILED_AT = Text("收到时败在", "failed at")
+LOOKS_LIKE = Text("看起来是", "looks like")
+NOW = Text("现在", "now")
+READABLE = Text("可以读了", "readable")
+TAKEN_IN = Text(
+    "收下了 {bodies} 个正文，其中 {entries} 条是新的。", "Took in {bodies} bodies with {entries} new entries."
+)
+
 # --- status --------------------------------------------------------------------------------------
 
 INBOX = Text("收件箱", "Inbox")

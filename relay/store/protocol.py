@@ -26,6 +26,7 @@ from relay.store.values import (
     Verdict,
 )
 from relay.wire.entries import Entry
+from relay.wire.notifications import Reading
 
 Row = dict[str, object]
 
@@ -48,7 +49,7 @@ class Store(Protocol):
     async def damaged(self, limit: int) -> list[Damaged]:
         """What could not be read, newest first."""
 
-    async def take_in(self, damaged: int, entries: Sequence[Entry], accounts: Sequence[str]) -> int:
+    async def take_in(self, damaged: int, reading: Reading) -> int:
         """Put what a kept body brought in its place, as received when it was; how many entries are new."""
 
     async def put_aside(self, body: bytes) -> int:

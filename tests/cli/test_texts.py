@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from relay import operator, questions
+from relay import diagnosis, operator, questions
 from relay.cli import texts
 from relay.console import texts as console
 from relay.language import Text, language_of
@@ -27,7 +27,7 @@ def texts_of(module: ModuleType) -> Iterator[tuple[str, Text]]:
 
 EVERY = [
     (name, text)
-    for module in (texts, console, questions, operator, storage)
+    for module in (diagnosis, texts, console, questions, operator, storage)
     for name, text in texts_of(module)
 ]
 PLURAL = {"s"}

@@ -39,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "pipeline",
     ),
     ("suspects", "sources", "client", "lanes", "attempts", "outcomes", "directory", "notices"),
-    ("receiver", "router", "sender", "questions", "report", "rehearsal", "operator", "console"),
+    ("large", "receiver", "router", "sender", "questions", "report", "rehearsal", "operator", "diagnosis", "console"),
     ("roles",),
     ("connections", "server", "process"),
     ("supervisor", "testing"),

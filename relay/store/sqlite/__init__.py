@@ -38,6 +38,7 @@ from relay.store.values import (
     Verdict,
 )
 from relay.wire.entries import Entry
+from relay.wire.notifications import Reading
 
 _META = "SELECT value FROM meta WHERE key = ?"
 
@@ -82,8 +83,8 @@ class SqliteStore:
     async def damaged(self, limit: int) -> list[Damaged]:
         return await self._db.read(lambda db: ingest.damaged(db, limit))
 
-    async def take_in(self, damaged: int, entries: Sequence[Entry], accounts: Sequence[str]) -> int:
-        return await self._db.write(lambda db: ingest.take_in(db, damaged, entries, accounts))
+    async def take_in(self, damaged: int, reading: Reading) -> int:
+        return await self._db.write(lambda db: ingest.take_in(db, damaged, reading))
 
     async def put_aside(self, body: bytes) -> int:
         now = self._clock.now()

@@ -14,6 +14,7 @@ from relay.store.sqlite import ask
 from relay.store.values import Damaged
 from relay.wire.content import content_of
 from relay.wire.entries import Entry
+from relay.wire.notifications import Reading
 
 T = TypeVar("T")
 
@@ -187,12 +188,14 @@ def damaged(connection: apsw.Connection, limit: int) -> list[Damaged]:
     return [Damaged(*row) for row in ask.every(connection, _KEPT_DAMAGED, (limit,))]
 
 
-def take_in(
-    connection: apsw.Connection, number: int, entries: Sequence[Entry], accounts: Sequence[str]
-) -> int:
-    """Keep what a kept body brought, as received when it was, in its place; 0 where it is gone."""
+def take_in(connection: apsw.Connection, number: int, reading: Reading) -> int:
+    """Keep what a kept body brought, as received when it was, in its place; how many entries are new."""
     received_at = ask.value(connection, "DELETE FROM damaged WHERE id = ? RETURNING received_at", (number,))
-    return 0 if received_at is None else ingest(connection, entries, accounts, received_at)
+    if received_at is None:  # somebody else was faster
+        return 0
+    accounts = sorted({entry.account for entry in reading.entries if entry.account})
+    parts = [(part.reason, part.part) for part in reading.damaged]
+    return ingest_all(connection, [Callback(reading.entries, accounts, received_at, parts)])[0]
 
 
 def add_accounts(connection: apsw.Connection, wxids: Sequence[str], source: str, now: int) -> None:
