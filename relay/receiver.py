@@ -8,8 +8,9 @@ import hmac
 import itertools
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from starlette.applications import Starlette
@@ -19,15 +20,19 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from relay.errors import BodyError, StorageError
+from relay.large import Large
 from relay.sources import Network, Sources
 from relay.store.protocol import Store
 from relay.wire.crypto import open_body
-from relay.wire.notifications import Damage, Reading, read_notifications
+from relay.wire.notifications import Damage, Reading, read_in_chunks, read_notifications
 
 log = structlog.get_logger("relay.receiver")
 
+T = TypeVar("T")
+
 LARGE = 256 * 1024  # bytes; a merge of 200 KB is read in a few milliseconds
 ANSWER_WITHIN = 0.8  # seconds, of the platform's one (contract 4.1)
+MANY = 4096  # objects and arrays in a body: so many are read in some 40 milliseconds
 MOST_LATE = 64 * 1024 * 1024  # bytes that may wait in memory for the disk
 WAITS = (0.05, 0.2, 0.5, 1.0)  # seconds before a disk that refused is asked again; the last one for ever
 TELL_WITHIN = 1.0  # seconds in which bodies that cannot be read are told of together
@@ -79,6 +84,11 @@ class Receiver:
         self._untold: Counter[str] = Counter()
         self._refused = False
         self._ending = asyncio.Event()
+        self._large = Large(store, self._read_in_chunks, self._keep_one_reading, self._insist)
+
+    def resume(self) -> None:
+        """Read the large bodies that an earlier receiver left unread."""
+        self._large.resume()
 
     @property
     def writing(self) -> bool:
@@ -102,8 +112,6 @@ class Receiver:
 
     def _read_at_once(self, body: bytes) -> Reading | None:
         """What a body brought; None where it is to be looked at by itself."""
-        if len(body) > LARGE:
-            return None
         try:
             return self._read(body)
         except Exception:  # noqa: BLE001 - found again, and told, by whoever looks at it by itself
@@ -151,6 +159,7 @@ class Receiver:
             self._send_off()
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=seconds)
+        self._large.stop()
         for task, sizes in list(self._under_way.items()):
             task.cancel()
             for size in sizes:
@@ -184,9 +193,13 @@ class Receiver:
 
     async def _keep(self, body: bytes) -> None:
         """One read and one write, whatever the body is: an answer's time must not tell how good it was."""
-        # A body that takes long to read is read beside the loop, so that other answers are not late.
-        large = len(body) > LARGE
-        reading = await asyncio.to_thread(self._read, body) if large else self._read(body)
+        reading = self._read(body)
+        if reading is None:
+            await self._large.keep(body)
+        else:
+            await self._keep_readings([reading])
+
+    async def _keep_one_reading(self, reading: Reading) -> None:
         await self._keep_readings([reading])
 
     async def _keep_readings(self, readings: list[Reading]) -> None:
@@ -219,12 +232,12 @@ class Receiver:
         except StorageError as exc:
             self._lose(len(body), str(exc))
 
-    async def _insist(self, write: Callable[[], Awaitable[object]]) -> None:
+    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
         """Write until the disk obeys; `StorageError` only when the process ends."""
         for seconds in itertools.chain(WAITS, itertools.repeat(WAITS[-1])):
             ending = self._ending.is_set()
             try:
-                await write()
+                written = await write()
             except StorageError:
                 self._refused = True
                 if ending:
@@ -232,9 +245,10 @@ class Receiver:
             else:
                 self._refused = False
                 await self._count()
-                return
+                return written
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), seconds)
+        raise AssertionError("the waits never end")
 
     async def _count(self) -> None:
         """Put on disk what was counted while it could not be."""
@@ -246,13 +260,25 @@ class Receiver:
                 self._uncounted[name] += times
                 return
 
-    def _read(self, body: bytes) -> Reading:
-        """All that a body brought; one that cannot be opened is damage as a whole."""
-        settings = self._settings
+    def _read(self, body: bytes) -> Reading | None:
+        """All that a body brought, one that cannot be opened as damage; None where reading takes long."""
+        if len(body) > LARGE:
+            return None
         try:
-            return read_notifications(open_body(body, settings.key, allow_plaintext=settings.allow_plaintext))
+            text = self._open(body)
+            return None if text.count(b"{") + text.count(b"[") > MANY else read_notifications(text)
         except BodyError as exc:
             return Reading((), (Damage(exc.reason, body),), 1)
+
+    def _read_in_chunks(self, body: bytes) -> Iterator[Reading]:
+        """The same, a part at a time."""
+        try:
+            yield from read_in_chunks(self._open(body))
+        except BodyError as exc:
+            yield Reading((), (Damage(exc.reason, body),), 1)
+
+    def _open(self, body: bytes) -> bytes:
+        return open_body(body, self._settings.key, allow_plaintext=self._settings.allow_plaintext)
 
 
 class CallbackRoute(BaseRoute):

@@ -14,7 +14,7 @@ import msgspec
 from relay.errors import BodyError
 from relay.wire.entries import MAX_ID, PRIVATE, REFUSED, ROOM, Entry, read_entry
 from relay.wire.scalars import storable, text_of_token
-from relay.wire.spans import each_element, picker, rough_end
+from relay.wire.spans import each_element, picker, rough_end, value_end
 
 __all__ = [
     "CHAT_MSG",
@@ -218,6 +218,8 @@ def _each_of_notification(text: bytes) -> Iterator[_Put]:
         yield from _each_entry(kind, account, data)
     elif not data or kind not in _MAY_BE_EMPTY:
         yield _entry(kind, account, text)
+    elif not _is_json(text):
+        yield _damage("notification", text)
 
 
 def _short_text(token: bytes) -> str:
@@ -226,6 +228,13 @@ def _short_text(token: bytes) -> str:
 
 def _is_empty(data: bytes) -> bool:
     return data == b"null" or (data[:1] == b"[" and not data[1:-1].strip(_SPACE))
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        return value_end(text) == len(text)
+    except ValueError:
+        return False
 
 
 def _each_entry(kind: str, account: str, data: bytes) -> Iterator[_Put]:
