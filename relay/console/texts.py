@@ -46,8 +46,18 @@ PATHS = Text("路径", "Paths")
 STATUS = Text("收件箱、投递、进程、插件", "inbox, deliveries, processes, plugins")
 MESSAGES = Text("收到的消息，新的在前", "received messages, newest first")
 DELIVERIES = Text("投递，新的在前", "deliveries, newest first")
+EXPLAIN = Text(
+    "一条消息：每条规则怎么判断，它去了哪里", "one message: what every rule said, and where it went"
+)
+OPERATE = Text("重发或丢弃一个投递", "send a delivery again, or drop it")
+REHEARSE = Text("机器人会怎样对待一句话；什么也不发送", "what the bot would do with a text; nothing is sent")
+METRICS = Text(
+    "给 Prometheus 的数字；也认 console.metrics_token",
+    "numbers for Prometheus; opens to console.metrics_token, too",
+)
+OPENAPI = Text("全部接口的说明（OpenAPI）", "all of this, described for programs (OpenAPI)")
 TRY = Text("试一试", "Try it")
 SAME = Text(
-    "命令 relay status、relay messages、relay deliveries 给出同样的内容。",
-    "The commands relay status, relay messages and relay deliveries tell the same.",
+    "命令 relay status、messages、explain、deliveries、retry、discard 和 try 给出同样的内容。",
+    "The commands relay status, messages, explain, deliveries, retry, discard and try tell the same.",
 )
