@@ -207,6 +207,7 @@ async def _receiver(config: Config, store: Store, clock: Clock, stop: asyncio.Ev
 
     await store.add_accounts(config.platform.accounts, "configured")
     receiver = build_receiver(config, store)
+    receiver.resume()
     app = create_app(receiver, receiver_settings(config))
     await app.state.sources.look(store)
     following = asyncio.create_task(app.state.sources.follow(store, clock))
