@@ -25,7 +25,9 @@ def test_without_the_password_nothing_under_api_is_told(ask: Ask, path: str, aut
     assert set(told) == {"error", "hint"}
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8081", "[::1]:8081", "LOCALHOST"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1:8081", "[::1]:8081", "LOCALHOST", "localhost.:8081"]
+)
 def test_our_own_hosts_are_served(ask: Ask, host: str) -> None:
     assert ask("/api/status", {**KEY, "host": host})[0] == 200
 
@@ -38,6 +40,13 @@ def test_our_own_hosts_are_served(ask: Ask, host: str) -> None:
         "localhost@evil.test",
         "evil.test#localhost",
         "10.0.0.1",
+        "evil.test.",
+        "localhost..",
+        "localhost:8o81",
+        "localhost:99999",
+        "[::1%25lo]",
+        "2130706433",
+        "127.1",
         "",
         "[::1",
     ],
@@ -67,6 +76,39 @@ def test_an_unknown_path_is_404_as_json(ask: Ask, path: str) -> None:
     status, told = ask(path)
     assert status == 404
     assert set(told) == {"error", "hint"}
+
+
+@pytest.mark.parametrize("hosts", [[], ["127.0.0.1", "127.0.0.1"], ["127.0.0.1", "evil.test"]])
+def test_exactly_one_host_is_named(door: Door, hosts: list[str]) -> None:
+    async def with_hosts(scope: Scope, receive: Receive, send: Send) -> None:
+        others = [header for header in scope["headers"] if header[0] != b"host"]
+        named = [(b"host", each.encode()) for each in hosts]
+        await door.app({**scope, "headers": [*others, *named]}, receive, send)
+
+    assert asyncio.run(asgi_call(with_hosts, "GET", "/", headers=KEY))[0] == 421
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/nope", "/api/messages/m999", "/api/deliveries/d999/retry", "/metrics/x"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "PUT"])
+def test_without_the_password_nothing_tells_what_there_is(ask: Ask, path: str, method: str) -> None:
+    assert ask(path, {}, method) == ask("/api/status", {}, method)
+    assert ask(path, {}, method)[0] == 401
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "NONSENSE"])
+@pytest.mark.parametrize("path", ["/", "/api/status", "/static/console.css"])
+def test_there_are_three_methods_and_no_answer_to_other_origins(ask: Ask, path: str, method: str) -> None:
+    asked = {**KEY, "origin": "https://evil.test", "access-control-request-method": "GET"}
+    status, told = ask(path, asked, method)
+    assert status == 405
+    assert "GET, HEAD, POST" in told["hint"]
+
+
+@pytest.mark.parametrize("path", ["/API/status", "//api/status", "/x/../api/status", "/api\\status"])
+def test_there_is_no_way_around_the_guard(ask: Ask, path: str) -> None:
+    assert ask(path, {})[0] == 404
 
 
 def test_another_method_is_405_as_json(ask: Ask) -> None:
