@@ -21,6 +21,7 @@ log = structlog.get_logger("relay.console")
 
 AT_ONCE = 2
 LIMIT = 20.0  # seconds for one, all its plugins included
+GONE_WITHIN = 1.0  # seconds after it was killed
 LARGEST = 2_000_000  # bytes of an answer
 
 Rehearse = Callable[[bytes], Awaitable[Response]]
@@ -100,7 +101,10 @@ async def _end(child: asyncio.subprocess.Process) -> None:
     """Make sure that it is gone, with all that its plugins have started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
-    await child.wait()
+    with contextlib.suppress(TimeoutError):  # somebody who left its group may hold its output open for ever
+        async with asyncio.timeout(GONE_WITHIN):
+            await child.wait()
+    child._transport.close()  # type: ignore[attr-defined] # noqa: SLF001 - nothing else lets go of the pipe
 
 
 def _read(told: bytes | None) -> dict[str, object] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +149,18 @@ def test_one_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Pat
     assert status == 504
     assert told["hint"]
     assert not is_running(int(note.read_text()))
+
+
+def test_one_that_left_the_group_and_holds_the_output_open_takes_no_place_for_good(tmp_path: Path) -> None:
+    note = tmp_path / "child"
+    start = "s.Popen(['sleep', '60'], start_new_session=True).pid"
+    away = f"import subprocess as s; open({str(note)!r}, 'w').write(str({start}))"
+    asked = script(away, limit=1.0)
+    try:
+        assert rehearse(asked)[0] == 504
+        assert asked._running == 0
+    finally:
+        os.kill(int(note.read_text()), signal.SIGKILL)
 
 
 def is_running(pid: int) -> bool:
