@@ -1,0 +1,112 @@
+"""Calls that do not end take neither everybody's turn nor the process for good (contract 4.5 and 4.7)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+from bots import entry, eventually, make_bot, messages, receive, rule
+from routing.gates import SETTINGS, Gates
+from routing.test_pipeline import GOOD, MESSAGE, errors, loaded, pipeline, targets
+
+from relay import Message, Reply, calls
+from relay.calls import MOST_LEFT, MOST_SLOW, ExhaustedError
+from relay.pipeline import MOST_DECISIONS, Pipeline
+from relay.router import Router
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def blocking(release: threading.Event) -> Any:
+    def blocks(message: Message, ctx: Any) -> None:
+        release.wait(60)
+
+    return blocks
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+@rule
+async def test_a_plugin_whose_calls_all_take_long_is_called_for_only_so_many_at_once(
+    is_async: bool, release: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def waits(message: Message, ctx: Any) -> None:
+        await asyncio.to_thread(release.wait, 0)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(calls, "SLOW", 0.0)
+    slow = pipeline(loaded("slow", waits if is_async else blocking(release)), GOOD)
+    running = [asyncio.create_task(slow.run(1, MESSAGE)) for _ in range(MOST_SLOW[is_async])]
+    await asyncio.sleep(0.01)
+    routing = await slow.run(1, MESSAGE)
+    assert errors(routing)[0].endswith(f"was not called: {MOST_SLOW[is_async]} others take long")
+    assert len(targets(routing)) == 1
+    for each in running:
+        each.cancel()
+    await asyncio.wait(running)
+
+
+@rule
+async def test_calls_that_never_end_ask_for_a_new_process(
+    release: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = pipeline(loaded("slow", blocking(release), timeout=1))
+    await asyncio.gather(*(stuck.run(1, MESSAGE) for _ in range(MOST_LEFT)))
+    assert len(errors(await stuck.run(1, MESSAGE))) == 1
+    monkeypatch.setattr(calls, "STUCK", 0.0)
+    with pytest.raises(ExhaustedError):
+        await stuck.run(1, MESSAGE)
+
+
+@rule
+async def test_a_thread_that_cannot_be_started_is_no_fault_of_the_plugin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(ExhaustedError):
+        await pipeline(loaded("plain", lambda message, ctx: None)).run(1, MESSAGE)
+
+
+@rule
+async def test_more_decisions_than_anybody_could_mean_are_an_error() -> None:
+    async def many(message: Message, ctx: Any) -> list[Reply]:
+        return [Reply("x")] * (MOST_DECISIONS + 1)
+
+    (error,) = errors(await pipeline(loaded("many", many)).run(1, MESSAGE))
+    assert error.startswith("many: ValueError at pipeline.py:")
+
+
+class Exhausted(Gates):
+    """A pipeline whose process can run no handlers any more."""
+
+    async def run(self, number: int, message: Message, *, dry_run: bool = False) -> Any:
+        if message.text == "last straw":
+            raise ExhaustedError("no thread can be started")
+        return await super().run(number, message, dry_run=dry_run)
+
+
+@rule
+async def test_an_exhausted_router_ends_in_good_order_and_nobody_is_to_blame() -> None:
+    async with make_bot() as bot:
+        await receive(bot, entry("1", "slow"), entry("2", "last straw", chat_wxid="R:2"))
+        exhausted = Router(bot.store, cast(Pipeline, Exhausted("slow")), bot.clock, SETTINGS)
+        running = asyncio.create_task(exhausted.run(asyncio.Event()))
+
+        async def ended() -> bool:
+            await bot.clock.advance(1)
+            return running.done()
+
+        await eventually(ended)
+        assert isinstance(running.exception(), ExhaustedError)
+        assert [row["state"] for row in await messages(bot)] == ["waiting", "waiting"]
+        assert [each.attempts for each in await bot.store.waiting()] == [0, 0]
