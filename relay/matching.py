@@ -16,6 +16,8 @@ from relay.config import texts
 from relay.config.problems import UnfitError
 from relay.language import Text
 
+WINDOW = 64 * 1024  # characters looked at together: every place where a word stands takes memory
+
 # The platform puts U+2005 behind the name in a mention; where people type one by hand, a space ends it.
 _MENTION = re.compile("\\s*[@＠](?:[^@＠\u2005\\n]{1,64}\u2005|[^@＠\\s]{1,64}\\s)\\s*")
 
@@ -27,9 +29,10 @@ def normalise(text: str) -> str:
 
 def without_mention(text: str) -> str:
     """The text as received, without the mentions (`@name`, `＠name`) that it begins with."""
-    while (found := _MENTION.match(text)) is not None:
-        text = text[found.end() :]
-    return text
+    end = 0
+    while (found := _MENTION.match(text, end)) is not None:
+        end = found.end()
+    return text[end:]
 
 
 def _word(written: str) -> str:
@@ -76,6 +79,7 @@ class Keywords:
             self._add(number, rule)
         self._lengths = sorted({len(word) for word in self._prefix})
         self._words = tuple({**self._contains, **dict.fromkeys(w for w in self._needed())})
+        self._longest = max(map(len, self._words), default=0)
         self._automaton = AhoCorasick(self._words, implementation=Implementation.DFA) if self._words else None
 
     def _add(self, number: int, rule: Literals) -> None:
@@ -110,8 +114,12 @@ class Keywords:
     def _here(self, whole: str) -> set[str]:
         if self._automaton is None:
             return set()
-        matches = self._automaton.find_matches_as_indexes(whole, overlapping=True)
-        return {self._words[number] for number, _, _ in matches}
+        here: set[str] = set()
+        for begin in range(0, len(whole), WINDOW):
+            window = whole[begin : begin + WINDOW + self._longest]
+            matches = self._automaton.find_matches_as_indexes(window, overlapping=True)
+            here.update(self._words[number] for number, _, _ in matches)
+        return here
 
 
 def _beginnings(text: str, whole: str) -> set[str]:

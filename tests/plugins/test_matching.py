@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.matching import Keywords, Literals, normalise, without_mention
+from relay.matching import WINDOW, Keywords, Literals, normalise, without_mention
 
 ALPHABET = "aAéßＡ价格 @＠\u2005ﬁ"
 texts = st.text(ALPHABET, max_size=12)
@@ -66,3 +68,36 @@ def test_each_kind_of_words_matches_in_its_own_way(rule: Literals, text: str, ma
 
 def test_without_any_words_nothing_is_found() -> None:
     assert Keywords([]).matching("hi") == set()
+
+
+def test_a_word_is_found_wherever_it_stands_in_a_long_text() -> None:
+    words = Keywords([Literals(contains=("price",))])
+    for begin in range(WINDOW - 6, WINDOW + 2):
+        assert words.matching("x" * begin + "price" + "x" * WINDOW) == {0}
+    assert words.matching("x" * 3 * WINDOW) == set()
+
+
+class Seen:
+    """Stands in for the automaton, and notes how much it is given at once."""
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+
+    def find_matches_as_indexes(self, text: str, *, overlapping: bool) -> list[tuple[int, int, int]]:
+        assert overlapping
+        self.lengths.append(len(text))
+        return []
+
+
+def test_a_long_text_is_not_looked_at_all_at_once() -> None:
+    keywords, seen = Keywords([Literals(contains=("aa",))]), Seen()
+    keywords._automaton = seen  # type: ignore[assignment]  # what places words have in it takes memory
+    keywords.matching("a" * 1_000_000)
+    assert max(seen.lengths) <= WINDOW + 2
+
+
+@pytest.mark.parametrize("text", ["@a " * 600_000, "@" * 600_000, "@a" + " " * 600_000])
+def test_no_text_of_mentions_is_slow(text: str) -> None:
+    began = time.process_time()
+    without_mention(text)
+    assert time.process_time() - began < 5
