@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from relay import log as logging
-from relay.bounds import confine
+from relay.bounds import confine, outrank
 from relay.clock import Clock, SystemClock
 from relay.config import Config, load
 from relay.errors import ConfigurationError, RelayError, StorageError
@@ -231,7 +231,11 @@ async def _router(config: Config, store: Store, clock: Clock, stop: asyncio.Even
         )
     await store.add_accounts(config.platform.accounts, "configured")
     box = BlackBox.beside(config.database)
-    await build_router(config, store, clock, loading.loaded, box).run(stop)
+    outranking = asyncio.create_task(outrank(clock))
+    try:
+        await build_router(config, store, clock, loading.loaded, box).run(stop)
+    finally:
+        outranking.cancel()
 
 
 async def _sender(config: Config, store: Store, clock: Clock, stop: asyncio.Event) -> None:
