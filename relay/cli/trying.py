@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.text import Text as Styled
 
+from relay.bounds import confine
 from relay.cli import completion, texts
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Ids, Json, configured, quietly_loaded
 from relay.cli.screen import clean, print_json, screen
@@ -90,6 +91,7 @@ def _answer_program(config: Path) -> None:
     """Try what stands as JSON on stdin, for the console, which has checked its shape."""
     asked = jsonlib.loads(sys.stdin.buffer.read())
     with own_stdout(), configured(config) as read:
+        confine(read.plugins.memory_limit)
         line = line_asked(asked["text"], asked["chat"], asked["sender"], asked["account"], read.chats)
         told = rehearsed(read, line)
     print_json(told)

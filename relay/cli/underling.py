@@ -1,10 +1,9 @@
-"""How a process behaves that another one started to run plugins: it steps back, and it ends."""
+"""How a process behaves that another one started to run plugins: it keeps stdout clean, and it ends."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,21 +11,16 @@ from collections.abc import Iterator
 from relay.cli.complaints import complain
 from relay.errors import RelayError
 
-NICENESS = 10
 LONGEST = 30  # seconds, should whoever started it be gone
-MEMORY = 2 * 2**30  # bytes of address space
 
 
 @contextlib.contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Step back behind all others; after the block, or what it could not do, the process is gone.
+    """After the block, or after what it could not do, the process is gone; and in any case after a while.
 
     Threads and tasks that plugins left behind are not waited for.
     """
-    os.nice(NICENESS)
-    signal.alarm(LONGEST)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    signal.alarm(LONGEST)  # the kernel's doing: no loop of a plugin's is too busy for it
     code = 1
     try:
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jsonschema_rs
@@ -10,7 +11,7 @@ from console.conftest import KEY, Ask, Door
 from starlette.routing import Route
 
 from relay.console.openapi import document
-from relay.console.operations import OPERATIONS, Operation
+from relay.console.operations import OPERATIONS, SINCE, Operation
 
 PUBLIC = {"/", "/static"}
 
@@ -43,6 +44,13 @@ def test_every_answer_is_of_the_shape_that_is_told(
     promised = told["paths"][operation.path][operation.method.lower()]["responses"][str(status)]["content"]
     schema = {**next(iter(promised.values()))["schema"], "components": told["components"]}
     jsonschema_rs.validate(schema, answer)
+
+
+@pytest.mark.parametrize("since", ["9999m", "9999h", "999d"])
+def test_the_longest_times_that_are_promised_are_taken(ask: Ask, since: str) -> None:
+    """schemathesis found `since=6274d`, which the document allowed and the bot refused."""
+    assert re.fullmatch(str(SINCE.schema["pattern"]), since)
+    assert ask(f"/api/messages?since={since}")[0] == 200
 
 
 def test_chats_are_named_as_the_bot_names_them(door: Door) -> None:
