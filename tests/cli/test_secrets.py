@@ -20,8 +20,11 @@ COMMANDS = [
     ("messages",),
     ("deliveries",),
     ("messages", "--chat", "nowhere"),
+    ("explain", "m1"),
+    ("try", "价格", "--chat", "east", "--sender", "7881300000000001"),
     ("run", "--role", "nothing"),
 ]
+NAMES = ("status", "messages", "messages/m1", "deliveries", "openapi.json", "nope")
 
 
 @pytest.mark.parametrize("json", [(), ("--json",)])
@@ -51,7 +54,7 @@ def test_no_answer_of_the_console_tells_a_secret(relay: Relay, filled: Path) -> 
         store = open_store(config, SystemClock())
         app = create_console(config, store, load_plugins(config))
         key = {"authorization": f"Bearer {SECRETS['RELAY_CONSOLE_PASSWORD']}"}
-        paths = ("/", "/api/status", "/api/messages", "/api/deliveries", "/api/nope")
+        paths = ("/", "/metrics", *(f"/api/{name}" for name in NAMES))
         told = [(await asgi_call(app, "GET", path, headers=h))[1] for path in paths for h in (key, {})]
         store.close()
         return b"".join(told)
