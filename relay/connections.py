@@ -23,6 +23,7 @@ log = structlog.get_logger("relay.connections")
 
 MOST_HEAD = 64 * 1024  # bytes of a request line with its headers
 MOST_HEADERS = 256
+MOST_PIPELINED = 64  # requests behind one that has not been answered; one read could bring thousands
 FRAMING = 8  # bytes around each byte of a chunked body, beyond `MOST_HEAD` of them
 RESERVE = 128  # files that are not connections: database, log, spool, the loop's own
 KEEP_ALIVE = 75  # seconds; longer than proxies keep theirs (nginx: 60), so that none sends into a closed one
@@ -133,6 +134,8 @@ class Connection(HttpToolsProtocol):
     def cut(self) -> None:
         """End it at once; what it still owes us or we owe it is void."""
         self._leaving = True
+        if self.unread:  # at once, and not when its task runs: until then, others go on sending
+            self.cycle.body = bytearray()
         self._forget()
         self._real.abort()
 
@@ -276,6 +279,8 @@ class Connection(HttpToolsProtocol):
         self._wire = self._body = 0
         if len(self.headers) > MOST_HEADERS:
             raise ValueError("too many headers")
+        if len(self.pipeline) >= MOST_PIPELINED:
+            raise ValueError("too many requests at once")
         if self.parser.should_upgrade():
             self._upgrading = True
         else:

@@ -40,7 +40,8 @@ class Door:
                 writer.write(part)
                 await writer.drain()
         try:
-            return await reader.read()
+            async with asyncio.timeout(10):
+                return await reader.read()
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):
@@ -48,13 +49,9 @@ class Door:
 
 
 @contextlib.asynccontextmanager
-async def serving(
-    bot: Bot, limits: Limits | None = None, *, buffer: int = 0, **settings: Any
-) -> AsyncIterator[Door]:
-    """The bot's door, with these settings; the kernel holds `buffer` bytes of answers that nobody reads."""
+async def serving(bot: Bot, limits: Limits | None = None, **settings: Any) -> AsyncIterator[Door]:
+    """The bot's door, with these settings, until the block ends."""
     listening = socket.create_server(("127.0.0.1", 0))
-    if buffer:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
     address = listening.getsockname()
     app = create_app(bot.receiver, replace(receiver_settings(bot.config), **settings))
     server = Server(app, "127.0.0.1", 0, 1, lambda: None, limits)

@@ -37,7 +37,7 @@ class Counted:
     def __init__(self, bot: Bot) -> None:
         self.calls: list[str] = []
         self._store = bot.store
-        bot.receiver._store = self  # type: ignore[assignment] # the calls it makes are all it needs
+        bot.receiver._store = self
 
     def __getattr__(self, name: str) -> Any:
         self.calls.append(name)
