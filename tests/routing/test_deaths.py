@@ -70,7 +70,8 @@ async def test_what_kills_the_router_three_times_is_set_aside_and_the_innocent_a
 
 
 @rule
-async def test_a_suspect_is_tried_once_nobody_else_waits() -> None:
+async def test_a_suspect_is_tried_once_nobody_else_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.router.IDENTIFY_BATCH", 100)
     memory = bytearray(SLOTS * SLOT.size)
     async with make_bot() as bot:
         await receive(bot, entry("1", "deadly"), entry("2", "behind it"))
