@@ -33,6 +33,7 @@ MOST_REQUESTS = 64  # on their way at the same time
 SHARE = 16  # of these, the targets of one account
 RECORD_TRIES = 30  # seconds, one try in each, that a disk that refuses is waited for
 SIGNALS_AT_ONCE = 200
+LOOK_AGAIN = 250  # ms after which what was found due is looked for anew, though some of it is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class Sender:
         self._busy: dict[str, set[str]] = {}  #: by account, the targets of requests on their way
         self._errands = Tasks()
         self._epoch = 0
+        self._found: list[list[Delivery]] = []  #: requests that can be made of what was due at `_found_at`
+        self._found_at = 0
         self._opens_at = 0  #: when the first account that its pace holds up may send again
         self._origin = ""
 
@@ -142,10 +145,9 @@ class Sender:
         room = MOST_REQUESTS - len(self._requests)
         if room <= 0:
             return False
-        lines = await self._store.due(self._settings.send_batch)
-        # An echo may settle a delivery before its request has been answered: that one still counts.
-        free = [line for line in lines if line[0].target not in self._busy.get(line[0].account, ())]
-        requests = self._within_pace(self._within_share(self._batches(free)))[:room]
+        requests = self._startable(room)
+        if len(requests) < room:
+            requests = await self._look_for_more(room)
         chosen = [delivery for request in requests for delivery in request]
         if not chosen:
             return False
@@ -159,15 +161,34 @@ class Sender:
                 self._requests.start(self._request(begun))
         return True
 
-    def _within_share(self, requests: list[list[Delivery]]) -> list[list[Delivery]]:
-        """No account takes so many requests that its own trouble leaves no room for others'."""
-        room = {account: SHARE - len(targets) for account, targets in self._busy.items()}
-        allowed = []
-        for request in requests:
-            account = request[0].account
-            if room.setdefault(account, SHARE) > 0:
-                room[account] -= len(request)
-                allowed.append(request)
+    async def _look_for_more(self, room: int) -> list[list[Delivery]]:
+        lines = await self._store.due(self._settings.send_batch)
+        self._found = self._batches(lines)
+        self._found_at = self._clock.now()
+        return self._startable(room)
+
+    def _startable(self, room: int) -> list[list[Delivery]]:
+        """Up to so many of the requests that were found; what is passed over waits for the next time.
+
+        To look for what is due costs as much as it has targets, so what was found serves several times: it
+        is in line whatever came since, and what has moved on is refused when the intent is recorded.
+        """
+        now = self._clock.now()
+        if not 0 <= now - self._found_at <= LOOK_AGAIN:
+            self._found = []
+        allowed: list[list[Delivery]] = []
+        later: list[list[Delivery]] = []
+        turn = _Turn(self._busy, self._lanes, now)
+        for at, request in enumerate(self._found):
+            if len(allowed) >= room:
+                later += self._found[at:]
+                break
+            if begun := turn.take(request):
+                allowed.append(begun)
+            else:
+                later.append(request)
+        self._found = later
+        self._opens_at = min((self._lanes.opens_at(account) for account in turn.shut), default=0)
         return allowed
 
     def _batches(self, lines: Sequence[list[Delivery]]) -> list[list[Delivery]]:
@@ -180,23 +201,6 @@ class Sender:
         size = self._settings.forward_batch
         chunks = [group[at : at + size] for group in forwards for at in range(0, len(group), size)]
         return sorted(sends + solo + chunks, key=lambda request: request[0].position)
-
-    def _within_pace(self, requests: list[list[Delivery]]) -> list[list[Delivery]]:
-        """What the accounts may send now; a forward that is too much for one minute is split."""
-        now = self._clock.now()
-        room: dict[str, int] = {}
-        allowed = []
-        shut: set[str] = set()
-        for request in requests:
-            account = request[0].account
-            left = room.setdefault(account, self._lanes.room(account, now))
-            if left > 0:
-                allowed.append(request[:left])
-                room[account] = 0 if self._lanes.spaced else left - len(request[:left])
-            else:
-                shut.add(account)
-        self._opens_at = min((self._lanes.opens_at(account) for account in shut), default=0)
-        return allowed
 
     async def _request(self, intents: list[Intent]) -> None:
         """One request: the intent is on record, now the bytes may go."""
@@ -272,6 +276,40 @@ class Sender:
             log.error("sending_stopped", error=ending.error, cause=told)
             return [self._lanes.halted(ending.error or "", now)]
         return []
+
+
+class _Turn:
+    """What may begin in one step: within every account's pace and share, and once for each target."""
+
+    def __init__(self, busy: Mapping[str, set[str]], lanes: Lanes, now: int) -> None:
+        self.shut: set[str] = set()  #: accounts that their pace, or a pause, holds up
+        self._busy = busy
+        self._lanes = lanes
+        self._now = now
+        self._share: dict[str, int] = {}
+        self._pace: dict[str, int] = {}
+
+    def take(self, request: list[Delivery]) -> list[Delivery]:
+        """The part of it that may begin now; a forward that is too much for one minute is split."""
+        account = request[0].account
+        busy = self._busy.get(account, ())
+        # An echo may settle a delivery before its request has been answered: that one still counts.
+        free = [each for each in request if each.target not in busy]
+        if not free:
+            return []
+        if account not in self._share:
+            # No account takes so many that its own trouble leaves no room for others'.
+            self._share[account] = SHARE - len(busy)
+            self._pace[account] = self._lanes.room(account, self._now)
+        if self._share[account] <= 0:
+            return []
+        if self._pace[account] <= 0:
+            self.shut.add(account)
+            return []
+        begun = free[: self._pace[account]]
+        self._share[account] -= len(begun)
+        self._pace[account] = 0 if self._lanes.spaced else self._pace[account] - len(begun)
+        return begun
 
 
 def _together(line: Sequence[Delivery]) -> list[Delivery]:

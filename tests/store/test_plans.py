@@ -11,12 +11,13 @@ import pytest
 from relay.simulator.clockwork import START
 from relay.store.migrate import migrate
 from relay.store.sqlite import guard, ingest, routing, sending, signals
-from relay.store.states import MessageState
-from relay.store.values import Routing, Signal
+from relay.store.states import DeliveryKind, DeliveryState, MessageState
+from relay.store.values import Delivery, Routing, Signal
 from relay.wire.entries import Entry
 
 SIGNAL = Signal(1, False, "a", "R:1", "text", "", "", "", b"{}", START)
 ENTRY = Entry("chatMsg", "a", b'{"content":1}', "", "", "", "R:1", "room", "s", "R:1", "text", START)
+DELIVERY = Delivery(1, 1, DeliveryKind.FORWARD, "a", "R:2", DeliveryState.QUEUED, 0, 0, False, 1, START)
 
 ASKED: dict[str, Any] = {
     "ingest": lambda db: ingest.ingest(db, [ENTRY], ["a"], START),
@@ -28,6 +29,7 @@ ASKED: dict[str, Any] = {
     "turn": lambda db: routing.turn(db, 1),
     "begin": lambda db: sending.begin(db, 1, START),
     "due": lambda db: sending.due(db, 1, START),
+    "record_intent": lambda db: sending.record_intent(db, [DELIVERY], 0, START),
     "anything_due": lambda db: sending.anything_due(db, START),
     "settle_due": lambda db: sending.settle_due(db, START),
     "recent_starts": lambda db: sending.recent_starts(db, START),
@@ -36,7 +38,7 @@ ASKED: dict[str, Any] = {
     "by_api_send_svrid": lambda db: signals.by_api_send_svrid(db, "x", "a"),
     "forwards_without_echo": lambda db: signals.forwards_without_echo(db, SIGNAL, 1000),
 }
-SMALL = {"accounts", "line", "pauses", "sqlite_sequence", "json_each"}
+SMALL = {"accounts", "line", "pauses", "sqlite_sequence", "json_each", "asked"}
 """Tables of a few rows, and lists that were given; the other ones grow."""
 
 IN_HAND = {

@@ -164,8 +164,7 @@ class SqliteStore:
         return await self._db.write(lambda db: sending.record_intent(db, deliveries, epoch, now))
 
     async def record_results(self, results: Sequence[Result]) -> None:
-        now = self._clock.now()
-        await self._db.write(lambda db: sending.record_results(db, results, now))
+        await self._db.share(sending.record_results, (results, self._clock.now()))
 
     async def settle_due(self) -> list[Settled]:
         now = self._clock.now()

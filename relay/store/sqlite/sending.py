@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -40,14 +41,29 @@ WHERE {_OPEN} AND account = ? AND target = ? AND due_at <= ?
     SELECT 1 FROM deliveries d WHERE d.id = deliveries.after AND d.state IN ('accepted', 'delivered')))
 ORDER BY position LIMIT ?
 """
+# A plus keeps the planner from all that is queued: what is asked for is found by its id.
 _INTENT = f"""
 UPDATE deliveries
 SET state = 'sending', attempts = attempts + 1, spent = spent + 1, retry_at = 0, updated_at = ?2
-WHERE id = ?1 AND state = 'queued' AND attempts = ?3 AND expires_at > ?2 RETURNING {_COLUMNS}
+FROM json_each(?1) asked
+WHERE deliveries.id = asked.value ->> 0 AND +state = 'queued' AND attempts = asked.value ->> 1
+  AND +expires_at > ?2
+RETURNING {_COLUMNS}
 """
-_PAYLOAD = """
-SELECT coalesce(deliveries.body, messages.raw)
-FROM deliveries LEFT JOIN messages ON messages.id = deliveries.entry WHERE deliveries.id = ?
+_PAYLOADS = """
+SELECT deliveries.id, coalesce(deliveries.body, messages.raw)
+FROM deliveries LEFT JOIN messages ON messages.id = deliveries.entry
+WHERE deliveries.id IN (SELECT value FROM json_each(?))
+"""
+_ENDED = """
+UPDATE attempts SET ended_at = ?, outcome = ?, error = ?, api_send_svrid = ?
+WHERE delivery = ? AND number = ? AND ended_at IS NULL
+"""
+_MOVED = """
+UPDATE deliveries
+SET state = ?1, error = ?2, evidence = ?3, settle_at = ?4, retry_at = ?5, updated_at = ?6,
+    solo = max(solo, ?7), doubtful = ?8, spent = spent - ?9
+WHERE id = ?10 AND attempts = ?11 AND state = 'sending'
 """
 
 
@@ -128,47 +144,39 @@ def record_intent(
     """
     if _epoch(connection) != epoch:
         raise StorageError("another sender has taken over this database")
-    intents = (_intend(connection, each, now) for each in deliveries)
-    return [intent for intent in intents if intent is not None]
-
-
-def _intend(connection: apsw.Connection, delivery: Delivery, now: int) -> Intent | None:
-    row = ask.first(connection, _INTENT, (delivery.id, now, delivery.attempts))
-    if row is None:
-        return None
-    taken = _delivery(row)
-    connection.execute(
+    asked = json.dumps([(each.id, each.attempts) for each in deliveries])
+    begun = {row[0]: _delivery(row) for row in ask.every(connection, _INTENT, (asked, now))}
+    connection.executemany(
         "INSERT INTO attempts (delivery, number, account, started_at) VALUES (?, ?, ?, ?)",
-        (taken.id, taken.attempts, taken.account, now),
+        [(each.id, each.attempts, each.account, now) for each in begun.values()],
     )
-    return Intent(taken, taken.attempts, ask.value(connection, _PAYLOAD, (taken.id,)))
+    payloads = dict(ask.every(connection, _PAYLOADS, (json.dumps(list(begun)),)))
+    in_line = (begun[each.id] for each in deliveries if each.id in begun)
+    return [Intent(each, each.attempts, payloads[each.id]) for each in in_line]
 
 
-def record_results(connection: apsw.Connection, results: Sequence[Result], now: int) -> None:
-    """Write how attempts ended; a delivery that an echo or a failure event moved meanwhile stays there."""
-    for result in results:
-        connection.execute(
-            """
-            UPDATE attempts SET ended_at = ?, outcome = ?, error = ?, api_send_svrid = ?
-            WHERE delivery = ? AND number = ? AND ended_at IS NULL
-            """,
-            (now, result.outcome, result.error, result.api_send_svrid, result.delivery, result.number),
-        )
-        answered = result.outcome in (AttemptOutcome.TAKEN, AttemptOutcome.REFUSED)
-        settled = result.state in (DeliveryState.ACCEPTED, DeliveryState.FAILED)
-        evidence = Evidence.ANSWER if answered and settled else None
-        connection.execute(
-            """
-            UPDATE deliveries
-            SET state = ?1, error = ?2, evidence = ?3, settle_at = ?4, retry_at = ?5, updated_at = ?6,
-                solo = max(solo, ?7), doubtful = ?8, spent = spent - ?9
-            WHERE id = ?10 AND attempts = ?11 AND state = 'sending'
-            """,
-            (
-                *(result.state, result.error, evidence, result.settle_at, result.retry_at, now),
-                *(result.solo, result.doubtful, 0 if result.spend else 1, result.delivery, result.number),
-            ),
-        )
+def record_results(connection: apsw.Connection, ended: Sequence[tuple[Sequence[Result], int]]) -> list[None]:
+    """Write how attempts ended, each with the time when it did.
+
+    A delivery that an echo or a failure event moved meanwhile stays there.
+    """
+    results = [(result, now) for several, now in ended for result in several]
+    connection.executemany(
+        _ENDED,
+        [(now, r.outcome, r.error, r.api_send_svrid, r.delivery, r.number) for r, now in results],
+    )
+    connection.executemany(_MOVED, [_moved(result, now) for result, now in results])
+    return [None] * len(ended)
+
+
+def _moved(result: Result, now: int) -> tuple[object, ...]:
+    answered = result.outcome in (AttemptOutcome.TAKEN, AttemptOutcome.REFUSED)
+    settled = result.state in (DeliveryState.ACCEPTED, DeliveryState.FAILED)
+    evidence = Evidence.ANSWER if answered and settled else None
+    return (
+        *(result.state, result.error, evidence, result.settle_at, result.retry_at, now),
+        *(result.solo, result.doubtful, 0 if result.spend else 1, result.delivery, result.number),
+    )
 
 
 def anything_due(connection: apsw.Connection, now: int) -> bool:
