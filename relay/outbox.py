@@ -11,6 +11,9 @@ from relay.store.states import DeliveryKind
 from relay.store.values import NewDelivery, StateChange
 from relay.trace import Trace
 
+MOST_DELIVERIES = 10_000  # of one message: while so much is written, no callback is
+DELIVERY = 1024  # bytes; a longer body counts as several
+
 Resolve = Callable[[str], tuple[str, ...]]  # a name of [chats] or a wxid → wxids; ValueError when unknown
 
 
@@ -24,6 +27,7 @@ class Outbox:
         self._forwarded: dict[str, str] = {}
         self._ordinals: Counter[tuple[str, str]] = Counter()
         self._deliveries: list[NewDelivery] = []
+        self._room = MOST_DELIVERIES
         self.changes: list[StateChange] = []
 
     @property
@@ -36,11 +40,11 @@ class Outbox:
 
         All of it or, where a part cannot be stored or sent, nothing, and the error is raised.
         """
-        before = dict(self._forwarded), self._ordinals.copy(), list(self._deliveries)
+        before = dict(self._forwarded), self._ordinals.copy(), list(self._deliveries), self._room
         try:
             return [self._add(plugin, decision, trace) for decision in decisions].count(True) > 0
         except BaseException:
-            self._forwarded, self._ordinals, self._deliveries = before
+            self._forwarded, self._ordinals, self._deliveries, self._room = before
             raise
 
     def _add(self, plugin: str, decision: Decision, trace: Trace) -> bool:
@@ -120,7 +124,10 @@ class Outbox:
         delay: int = 0,
         after: int | None = None,
     ) -> int:
-        """The delivery's place in the list."""
+        """The delivery's place in the list; `ValueError` where it would be one too many."""
+        self._room -= 1 + len(body or b"") // DELIVERY
+        if self._room < 0:
+            raise ValueError("more deliveries than are stored for one message")
         ordinal = self._ordinals[plugin, rule]
         self._ordinals[plugin, rule] += 1
         self._deliveries.append(NewDelivery(plugin, rule, ordinal, kind, account, chat, body, delay, after))

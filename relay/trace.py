@@ -8,6 +8,7 @@ from relay.store.values import TraceLine
 from relay.wire.scalars import storable
 
 LENGTH = 300
+MOST_LINES = 10_000  # of one message: what is noted beyond that would hold up the disk for others
 
 
 class Trace:
@@ -27,6 +28,8 @@ class Trace:
 
         What is no string is told as its `str`; what is long or cannot be stored is cut and replaced.
         """
+        if len(self._lines) >= MOST_LINES:
+            return
         now = time.perf_counter()
         ms = round((now - self._since) * 1000, 3)
         self._since = now
@@ -34,7 +37,7 @@ class Trace:
 
     def add(self, other: Trace) -> None:
         """Append what was noted in another trace."""
-        self._lines.extend(other.lines)
+        self._lines.extend(other.lines[: MOST_LINES - len(self._lines)])
         self._since = time.perf_counter()
 
 

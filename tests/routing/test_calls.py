@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
-from bots import entry, eventually, make_bot, messages, receive, rule
+from bots import EAST, entry, eventually, make_bot, messages, receive, rule
 from routing.gates import SETTINGS, Gates
 from routing.test_pipeline import GOOD, MESSAGE, errors, loaded, pipeline, targets
 
-from relay import Message, Reply, calls
+from relay import Forward, Message, Reply, calls
 from relay.calls import MOST_LEFT, MOST_SLOW, ExhaustedError
+from relay.outbox import MOST_DELIVERIES
 from relay.pipeline import MOST_DECISIONS, Pipeline
 from relay.router import Router
+from relay.trace import MOST_LINES
 
 
 @pytest.fixture
@@ -84,6 +86,30 @@ async def test_more_decisions_than_anybody_could_mean_are_an_error() -> None:
 
     (error,) = errors(await pipeline(loaded("many", many)).run(1, MESSAGE))
     assert error.startswith("many: ValueError at pipeline.py:")
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [Forward([f"R:{number}" for number in range(MOST_DELIVERIES + 1)]), Reply("x" * 2**24)],
+    ids=["many", "long"],
+)
+@rule
+async def test_more_than_the_disk_should_be_kept_busy_with_is_an_error(decision: Forward | Reply) -> None:
+    async def much(message: Message, ctx: Any) -> Forward | Reply:
+        return decision
+
+    routing = await pipeline(loaded("much", much), GOOD).run(1, MESSAGE)
+    assert [error.partition(" at ")[0] for error in errors(routing)] == ["much: ValueError"]
+    assert targets(routing) == [("good", EAST)]
+
+
+@rule
+async def test_what_a_plugin_notes_is_bounded() -> None:
+    async def talks(message: Message, ctx: Any) -> None:
+        for _ in range(MOST_LINES + 10):
+            ctx.note("r", "on and on")
+
+    assert len((await pipeline(loaded("talks", talks)).run(1, MESSAGE)).trace) == MOST_LINES
 
 
 class Exhausted(Gates):
