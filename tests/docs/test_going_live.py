@@ -66,7 +66,7 @@ def test_every_block_for_the_shell_is_one(page: Readme) -> None:
 @each
 def test_every_event_to_watch_is_logged_somewhere(page: Readme) -> None:
     events = [row[0].strip("`") for row in page.tables("What to watch")[0]]
-    code = "".join(path.read_text("utf-8") for path in (ROOT / "relay").glob("*.py"))
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "relay").rglob("*.py"))
     assert [event for event in events if f'"{event}"' not in code] == []
 
 
