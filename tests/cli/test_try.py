@@ -118,7 +118,7 @@ def wrong(relay: Relay, config: Path, *arguments: str) -> Ended:
     [
         (("x", "--sender", CUSTOMER), "--chat"),
         (("x", "--chat", "east"), "--sender"),
-        ((" ", *SAID), ""),
+        (("", *SAID), ""),
         (("x", "--chat", "eats", "--sender", CUSTOMER), "eats"),
         (("x", "--chat", "both", "--sender", CUSTOMER), "both"),
         (("x", "--chat", "east", "--sender", "7" * 300), "777"),
