@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ LOOK = 0.5  # seconds between two looks for it
 KILLED_FIRST = (
     "600"  # where memory runs out, the kernel looks for somebody to end; see proc(5), oom_score_adj
 )
+SWITCH = 0.0005  # seconds that a busy thread may keep the interpreter from the others
 STACK = 4 << 20  # bytes of memory that a thread may take for its calls: they count, used or not
 
 
@@ -29,6 +31,7 @@ def confine(memory: int) -> None:
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(KILLED_FIRST, "ascii")
     threading.stack_size(STACK)
+    sys.setswitchinterval(SWITCH)
     _lower(resource.RLIMIT_CORE, 0)  # what a crash would write down is full of secrets and messages
     if memory:
         _lower(resource.RLIMIT_DATA, memory)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 import structlog
 
@@ -28,8 +30,15 @@ class LateError(Exception):
     """The handler did not end within its time limit."""
 
 
+class _OverdueError(BaseException):
+    """What a plain function is interrupted with; no `except Exception` of its own keeps it running."""
+
+
 class ExhaustedError(RelayError):
     """The process cannot run handlers any more; a new one can."""
+
+
+_Outcome = tuple[object, BaseException | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,7 @@ class Calls:
     def __init__(self, box: BlackBox | None = None) -> None:
         self.box = box or BlackBox()
         self._plugins: dict[str, _Running] = {}
+        self._threads: dict[asyncio.Task[object], threading.Thread] = {}
 
     async def result(self, call: Call) -> object:
         """What the handler returns; `LateError` after its time, even if it will not be stopped.
@@ -105,7 +115,9 @@ class Calls:
             running.ended_at = asyncio.get_running_loop().time()
         running.left.add(task)
         task.add_done_callback(lambda ended: _forget(ended, running))
-        if call.handler.is_async:  # a thread cannot be stopped, only waited for
+        if task in self._threads:
+            _interrupt(self._threads[task])
+        else:
             task.cancel()
 
     async def _run(self, call: Call) -> object:
@@ -119,35 +131,54 @@ class Calls:
 
     async def _in_thread(self, call: Call) -> object:
         """Run a plain function in a thread of its own: one that hangs holds up neither others nor the end."""
-        loop = asyncio.get_running_loop()
-        ended: asyncio.Future[tuple[object, BaseException | None]] = loop.create_future()
+        loop, task = asyncio.get_running_loop(), cast("asyncio.Task[object]", asyncio.current_task())
+        ended: asyncio.Future[_Outcome] = loop.create_future()
 
-        def settle(result: object, error: BaseException | None) -> None:
+        def settle(outcome: _Outcome) -> None:
             if not ended.done():
-                ended.set_result((result, error))
+                ended.set_result(outcome)
+
+        def tell(outcome: _Outcome) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                loop.call_soon_threadsafe(settle, outcome)
 
         def work() -> None:
-            result, error = None, None
             try:
-                with self.box.running(call.number, call.what):
-                    result = call.handler.function(call.message, call.ctx)
-            except BaseException as exc:  # noqa: BLE001 - handed to whoever awaits the future
-                error = exc
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-                loop.call_soon_threadsafe(settle, result, error)
+                tell(self._outcome(call))
+            except _OverdueError as exc:  # it fell between these lines, and there is only one
+                tell((None, exc))
 
-        _start(work)
-        result, error = await ended
+        self._threads[task] = _start(work)
+        try:
+            result, error = await ended
+        finally:
+            del self._threads[task]
         if error is not None:
             raise error
         return result
 
+    def _outcome(self, call: Call) -> _Outcome:
+        try:
+            with self.box.running(call.number, call.what):
+                return call.handler.function(call.message, call.ctx), None
+        except BaseException as exc:  # noqa: BLE001 - handed to whoever awaits the call
+            return None, exc
 
-def _start(work: Callable[[], None]) -> None:
+
+def _start(work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work, name="relay-handler", daemon=True)
     try:
-        threading.Thread(target=work, name="relay-handler", daemon=True).start()
+        thread.start()
     except (RuntimeError, MemoryError) as exc:
         raise ExhaustedError("no thread can be started") from exc
+    return thread
+
+
+def _interrupt(thread: threading.Thread) -> None:
+    """End a thread that is late, if it runs Python: its loop would slow every other one down for good."""
+    if thread.is_alive() and thread.ident is not None:
+        late = ctypes.py_object(_OverdueError)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), late)
 
 
 def _forget(task: asyncio.Task[object], running: _Running) -> None:

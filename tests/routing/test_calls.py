@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Iterator
 from typing import Any, cast
@@ -65,6 +66,22 @@ async def test_calls_that_never_end_ask_for_a_new_process(
     monkeypatch.setattr(calls, "STUCK", 0.0)
     with pytest.raises(ExhaustedError):
         await stuck.run(1, MESSAGE)
+
+
+@rule
+async def test_a_plain_function_that_is_late_and_busy_is_interrupted() -> None:
+    def spins(message: Message, ctx: Any) -> None:
+        while True:
+            with contextlib.suppress(Exception):
+                threading.current_thread()
+
+    spinning = pipeline(loaded("busy", spins, timeout=20), GOOD)
+    assert errors(await spinning.run(1, MESSAGE)) == ["spins took longer than 20 ms"]
+
+    async def ended() -> bool:
+        return not spinning._calls._plugins["busy"].left
+
+    await eventually(ended)
 
 
 @rule
