@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from relay.config import load
 from relay.simulator.fault import Fault, Kind
-from relay.sources import address_of, read_networks, source_of
+from relay.sources import PlatformList, Sources, address_of, read_networks, source_of
 from relay.testing import SECRETS, Bot, asgi_call
 
 PATH = "/callback/" + SECRETS["RELAY_CALLBACK_SECRET"]
@@ -182,3 +182,31 @@ def test_by_default_nobody_vouches_for_another_address() -> None:
 )
 def test_what_is_no_address_is_none(word: str) -> None:
     assert address_of(word) is None or word in ("[::1", "[1.2.3.4]]x")
+
+
+class Kept:
+    """The facts of a store that another process writes."""
+
+    def __init__(self) -> None:
+        self.written: str | None = None
+        self.asked = 0
+
+    def version(self) -> int:
+        return 0 if self.written is None else len(self.written)
+
+    async def meta(self, _: str) -> str | None:
+        self.asked += 1
+        return self.written
+
+
+@rule
+async def test_the_receiver_goes_by_a_new_list_at_its_next_look_and_asks_only_after_a_commit() -> None:
+    facts, sources = Kept(), Sources((), (), platform=True)
+    facts.written = PlatformList(PROXIES, 1).written()
+    for _ in range(3):
+        await sources.look(facts)
+    assert (sources.admit(scope("10.0.0.1")), sources.admit(scope("11.0.0.1"))) == (True, False)
+    facts.written = PlatformList(tuple(read_networks(["11.0.0.0/8"])[0]), 1).written()
+    await sources.look(facts)
+    assert (sources.admit(scope("10.0.0.1")), sources.admit(scope("11.0.0.1"))) == (False, True)
+    assert facts.asked == 2
