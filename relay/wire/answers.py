@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+import msgspec
+
+from relay.wire.entries import REFUSED
 from relay.wire.scalars import int_of_token, text_of_token
 from relay.wire.spans import elements, members, value_end
 
@@ -38,9 +41,48 @@ class Token:
     expires_in: int
 
 
+class _Plain(msgspec.Struct, gc=False):
+    """An answer as documented, which a decoder can be trusted with."""
+
+    errcode: int
+    message: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"")
+    pager: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Sent(msgspec.Struct, gc=False):
+    idx: int
+    api_send_svrid: str = ""
+
+
+_decode_plain = msgspec.json.Decoder(_Plain).decode
+_decode_sent = msgspec.json.Decoder(list[_Sent]).decode
+_ODD = (b"\\", b"\0", b"errmsg")  # escapes, and what else only the tolerant reader reads right
+
+
+def _read_fast(status: int, text: bytes) -> Answer | None:
+    """The answer, where it is as documented; the tolerant reader takes twenty times as long."""
+    if any(odd in text for odd in _ODD):
+        return None
+    try:
+        plain = _decode_plain(text)
+        text.decode()  # what passes unread must be text too
+    except REFUSED:
+        return None
+    if abs(plain.errcode) > 999_999_999:
+        return None
+    data, pager = bytes(plain.data), bytes(plain.pager)
+    return Answer(status, plain.errcode, plain.message[:MAX_MESSAGE], data, pager, text)
+
+
 def read_answer(status: int, body: bytes) -> Answer:
     """Read any answer; it never raises."""
     text = body.strip(_SPACE).removeprefix(_BOM).strip(_SPACE)
+    fast = _read_fast(status, text)
+    return _read_slowly(status, text) if fast is None else fast
+
+
+def _read_slowly(status: int, text: bytes) -> Answer:
     found = _whole_object(text)
     errcode = text_of_token(found.get("errcode", b"")).strip()
     message = text_of_token(found.get("message", b"")) or text_of_token(found.get("errmsg", b""))
@@ -67,6 +109,9 @@ def read_token(answer: Answer) -> Token | None:
 
 def read_sent(answer: Answer) -> dict[int, str]:
     """Read sendMessage's `data` as {idx: api_send_svrid}; a message whose idx is missing was not accepted."""
+    sent = _read_sent_fast(answer.data)
+    if sent is not None:
+        return sent
     sent = {}
     for part in _list(answer.data):
         record = _object(part)
@@ -74,6 +119,16 @@ def read_sent(answer: Answer) -> dict[int, str]:
         if idx.isdecimal() and len(idx) < 10:
             sent[int(idx)] = text_of_token(record.get("api_send_svrid", b""))
     return sent
+
+
+def _read_sent_fast(data: bytes) -> dict[int, str] | None:
+    if data[:1] != b"[" or any(odd in data for odd in _ODD):
+        return None
+    try:
+        sent = {each.idx: each.api_send_svrid for each in _decode_sent(data)}
+    except REFUSED:
+        return None
+    return sent if all(0 <= idx <= 999_999_999 for idx in sent) else None
 
 
 def read_records(answer: Answer) -> tuple[dict[str, str], ...]:
