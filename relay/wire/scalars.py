@@ -15,6 +15,8 @@ _integer = re.compile(r"-?[0-9]{1,18}")
 
 def storable(text: str) -> str:
     """Replace what UTF-8 and SQL text cannot hold, lone surrogates and NUL, by U+FFFD."""
+    if text.isascii() and "\0" not in text:
+        return text
     return _unstorable.sub("\ufffd", text)
 
 
