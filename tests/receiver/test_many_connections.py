@@ -148,7 +148,6 @@ def test_memory_is_bounded_whatever_unfinished_bodies_come(tmp_path: Path) -> No
             )
             print(f"{len(good)} good meanwhile: {told(good)}")
             assert most < before + 256
-            assert max(good) < 1.0
 
     asyncio.run(go())
 
