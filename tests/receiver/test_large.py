@@ -19,7 +19,10 @@ MANY = [entry(f"{number}") for number in range(1, 5 * CHUNK_ENTRIES)]
 
 async def aside(bot: Bot) -> list[tuple[bytes, int]]:
     """What waits to be read: its bytes, and how often that was begun."""
-    return await bot.store._db.read(lambda db: db.execute("SELECT body, attempts FROM aside").fetchall())
+    rows: list[Any] = await bot.store._db.read(
+        lambda db: list(db.execute("SELECT body, attempts FROM aside"))
+    )
+    return rows
 
 
 async def read(bot: Bot) -> bool:
@@ -31,11 +34,13 @@ class Slow:
 
     def __init__(self, bot: Bot, error: Exception | None = None) -> None:
         self.go = threading.Event()
+        self.begun = 0
         self.error = error
         self.read = bot.receiver._large._read
         bot.receiver._large._read = self
 
     def __call__(self, body: bytes) -> Iterator[Reading]:
+        self.begun += 1
         assert self.go.wait(20)
         if self.error:
             raise self.error
@@ -86,6 +91,7 @@ async def test_large_bodies_are_read_one_at_a_time() -> None:
         for number in range(3):
             await bot.push(callback(*[entry(f"{number}-{each['svrid']}") for each in MANY]))
         assert [attempts for _, attempts in await aside(bot)] == [1, 1, 1]
+        assert slow.begun == 1
         slow.go.set()
         await eventually(lambda: read(bot))
         assert len(await messages(bot)) == 3 * len(MANY)
