@@ -54,7 +54,10 @@ class BlackBox:
 
     @classmethod
     def beside(cls, database: Path) -> BlackBox:
-        """That of this database's router; without room on the disk, one that ends with the process."""
+        """That of this database's router; without room on the disk, one that ends with the process.
+
+        It reads how the last router ended and begins anew: only for who holds the router's lock.
+        """
         try:
             return cls(_shared(database.with_name(database.name + ".router")))
         except OSError as exc:
