@@ -117,12 +117,14 @@ class Connection(HttpToolsProtocol):
         self._upgrading = False
         self._discarded = 0
         self._real: asyncio.Transport
+        self._seen: _Closing
 
     # -- the connection --------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         self._real = transport
-        super().connection_made(_Closing(transport, self))
+        self._seen = _Closing(transport, self)
+        super().connection_made(self._seen)
         self._crowd.admit(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -152,6 +154,7 @@ class Connection(HttpToolsProtocol):
         """Close once the answer has arrived: closed with bytes unread, TCP would take it back."""
         if self._leaving:
             return
+        self._seen.flush()
         self._leaving = True
         self._crowd.hold(self, 0)
         self._crowd.move(self, self._crowd.leaving)
@@ -261,7 +264,7 @@ class Connection(HttpToolsProtocol):
             cycle.message_event.set()
         self._owing = True
         line = f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-        self._real.write(line.encode() + b"content-length: 0\r\nconnection: close\r\n\r\n")
+        self._seen.write(line.encode() + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self.leave()
 
     # -- what the parser calls -------------------------------------------------
@@ -311,15 +314,32 @@ class Connection(HttpToolsProtocol):
 
 
 class _Closing(asyncio.Transport):
-    """The transport as uvicorn sees it: to close it is to leave."""
+    """The transport as uvicorn sees it: to close it is to leave.
+
+    uvicorn writes head and body of an answer one after the other. Here both go out together: a call of
+    the system costs more than all that was done to read the request.
+    """
 
     def __init__(self, real: asyncio.Transport, connection: Connection) -> None:
         super().__init__()
         self._real = real
         self._connection = connection
+        self._head = b""  # of an answer whose body is to come in the same breath
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif isinstance(data, bytes) and data.startswith(b"HTTP/1.1 200 "):
+            self._head = data
+            asyncio.get_running_loop().call_soon(self.flush)
+            return
         self._real.write(data)
+
+    def flush(self) -> None:
+        """Write a head whose body did not come."""
+        head, self._head = self._head, b""
+        if head and not self._real.is_closing():
+            self._real.write(head)
 
     def close(self) -> None:
         self._connection.leave()
