@@ -98,7 +98,8 @@ def configure_log(config: Config) -> None:
 async def _serve(config: Config, role: str) -> bool:
     """Serve as the role; true when it is to be started again."""
     clock = SystemClock()
-    store = open_store(config, clock, patient=True)  # a role has time, and work in hand
+    # A role has time, and work in hand; whoever waits for the receiver has one second.
+    store = open_store(config, clock, patient=True, hurried=role == "receiver")
     orders = _Orders(config.path)
     try:
         async with _alive(store, role, clock):

@@ -38,10 +38,10 @@ class Loading:
 
 
 def open_store(
-    config: Config, clock: Clock, *, read_only: bool = False, patient: bool = False
+    config: Config, clock: Clock, *, read_only: bool = False, patient: bool = False, hurried: bool = False
 ) -> SqliteStore:
     """The store that `storage.url` names; raises `StorageError`."""
-    return SqliteStore(config.database, clock, read_only=read_only, patient=patient)
+    return SqliteStore(config.database, clock, read_only=read_only, patient=patient, hurried=hurried)
 
 
 def load_plugins(config: Config) -> Loading:

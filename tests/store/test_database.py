@@ -176,3 +176,21 @@ def test_a_database_that_is_locked_at_the_start_is_told_of(tmp_path: Path) -> No
     with pytest.raises(StorageError, match="locked"):
         Database(tmp_path / "relay.db")
     other.close()
+
+
+@rule
+async def test_a_hurried_writer_leaves_it_to_others_to_bring_the_log_into_the_database(
+    tmp_path: Path,
+) -> None:
+    def much(connection: apsw.Connection) -> None:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('much', hex(zeroblob(3000000)))")
+
+    hurried, other = Database(tmp_path / "relay.db", hurried=True), Database(tmp_path / "relay.db")
+    await hurried.write(much)
+    before = hurried.path.stat().st_size
+    await other.write(lambda db: put(db, "one"))
+    after = hurried.path.stat().st_size
+    hurried.close()
+    other.close()
+    assert before < 1_000_000
+    assert after > 6_000_000

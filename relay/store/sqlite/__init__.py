@@ -54,16 +54,17 @@ class SqliteStore:
         synchronous: str = "FULL",
         read_only: bool = False,
         patient: bool = False,
+        hurried: bool = False,
     ) -> None:
         """`read_only` looks into a file without migrating or writing it; `StorageError` where that fails.
 
-        A `patient` one waits for a locked database until it is closed.
+        A `patient` one waits for a locked database until it is closed; a `hurried` one goes before others.
         """
         self._db: Database | ReadOnlyDatabase
         if read_only:
             self._db = ReadOnlyDatabase(path)
         else:
-            self._db = Database(path, synchronous=synchronous, patient=patient)
+            self._db = Database(path, synchronous=synchronous, patient=patient, hurried=hurried)
         self._clock = clock
 
     def close(self) -> None:
