@@ -15,8 +15,8 @@ def deep(opening: bytes, inner: bytes = b"1", depth: int = DEPTH) -> bytes:
 
 VALUES: Mapping[str, bytes] = {
     "arrays in arrays": deep(b"["),
-    "objects in objects": deep(b'{"a":', depth=DEPTH // 10),
-    "both in turn": b'[{"a":' * (DEPTH // 10) + b"0" + b"}]" * (DEPTH // 10),
+    "objects in objects": deep(b'{"a":', depth=DEPTH // 50),
+    "both in turn": b'[{"a":' * (DEPTH // 50) + b"0" + b"}]" * (DEPTH // 50),
     "a long whole number": b"9" * 5000,
     "a long negative number": b"-" + b"9" * 5000,
     "a long fraction": b"0." + b"3" * 5000,

@@ -73,7 +73,9 @@ def test_a_hostile_type_or_notification_costs_no_other_notification(name: str) -
     assert len(reading.entries) - 3 + reading.damaged_count <= 1
 
 
-@pytest.mark.parametrize("opening", [b"[", b'{"a":', pytest.param(b'[{"a":', marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "opening", [b"[", *(pytest.param(each, marks=pytest.mark.long) for each in (b'{"a":', b'[{"a":'))]
+)
 def test_an_entry_of_depth_100000_costs_none_of_its_neighbours(opening: bytes) -> None:
     closing = opening.replace(b'"a":', b"").translate(bytes.maketrans(b"[{", b"]}"))[::-1]
     depth = 100_000 // opening.count(b"[" if opening[:1] == b"[" else b"{")
