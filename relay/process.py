@@ -7,7 +7,6 @@ import contextlib
 import gc
 import os
 import signal
-import socket
 import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,37 +31,38 @@ from relay.roles import (
     receiver_settings,
 )
 from relay.store.protocol import Store
+from relay.ties import Ties
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 log = structlog.get_logger("relay.process")
 
-SOCKET = "RELAY_SOCKET_FD"  # the listening socket that the supervisor holds
-LIFELINE = "RELAY_LIFELINE_FD"  # a pipe that ends when the supervisor does
-READY = "RELAY_READY_FD"  # a pipe in which one byte says that the role serves
 BEAT = 1.0  # seconds between two reports of being alive
 LAST_TRY = 3.0  # seconds, of the grace, in which the receiver tries once more to write what is late
 YOUNG_OBJECTS = 10_000  # that may come together before the garbage collector looks at them
-GRACE = 10.0  # seconds to finish what is in hand
+GRACE = 9.0  # seconds to finish what is in hand: all of the bot ends within 10
+NICENESS = {"sender": 2, "console": 5}  # whatever they do waits for the receiver; the router see `bounds`
 
 
-def run_role(path: Path, role: str) -> int:
+def run_role(path: Path, role: str, ties: Ties | None = None) -> int:
     """Serve as one role until SIGTERM, SIGINT or the end of the supervisor; returns the exit code.
 
-    SIGHUP starts it anew with what the file says then, if that is without problems.
+    Without `ties` there is no supervisor. Then SIGHUP starts it anew with what the file says then, if that
+    is without problems.
     Raises `ConfigurationError`, or `StorageError` where the database is in use or cannot be used.
     """
     import uvloop  # here and below: what this role alone needs, or no command but `run`
 
-    again = True
+    again, ties = True, ties or Ties()
+    os.nice(NICENESS.get(role, 0))
     while again:
-        config = load(path)
+        config = load(path, files=ties.files)
         configure_log(config)
         lock = RoleLock(config.database, role)
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                again = _served(runner, config, role)
+                again = _served(runner, config, role, ties)
         except RelayError as exc:
             log.error("role_failed", role=role, error=str(exc))
             return 1
@@ -71,13 +71,13 @@ def run_role(path: Path, role: str) -> int:
     return 0
 
 
-def _served(runner: asyncio.Runner, config: Config, role: str) -> bool:
+def _served(runner: asyncio.Runner, config: Config, role: str, ties: Ties) -> bool:
     """Run the role; a router ends here, whatever its plugins left running in loop and threads."""
     if role != "router":
-        return runner.run(_serve(config, role))
+        return runner.run(_serve(config, role, ties))
     code = 1
     try:
-        if runner.run(_serve(config, role)):
+        if runner.run(_serve(config, role, ties)):
             return True
         code = 0
     except RelayError as exc:
@@ -86,6 +86,7 @@ def _served(runner: asyncio.Runner, config: Config, role: str) -> bool:
         traceback.print_exc()
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
+    ties.cut()
     os._exit(code)
 
 
@@ -95,18 +96,18 @@ def configure_log(config: Config) -> None:
     logging.configure("info", colour=terminal, secrets=config.secrets(), json=not terminal)
 
 
-async def _serve(config: Config, role: str) -> bool:
+async def _serve(config: Config, role: str, ties: Ties) -> bool:
     """Serve as the role; true when it is to be started again."""
     clock = SystemClock()
     # A role has time, and work in hand; whoever waits for the receiver has one second.
     store = open_store(config, clock, patient=True, hurried=role == "receiver")
-    orders = _Orders(config.path)
+    orders = _Orders(config.path, role, ties)
     try:
         async with _alive(store, role, clock):
             orders.listen()
-            _spare_what_was_loaded()
             log.info("role_started", role=role)
-            await _ROLES[role](config, store, clock, orders.stop)
+            _spare_what_was_loaded()
+            await _ROLES[role](config, store, clock, orders)
             log.info("role_stopped", role=role)
     finally:
         store.close()
@@ -152,25 +153,31 @@ def _spare_what_was_loaded() -> None:
 class _Orders:
     """What signals and the supervisor tell this process to do."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, role: str, ties: Ties) -> None:
         self.stop = asyncio.Event()
         self.again = False
+        self.ties = ties
         self._path = path
-        self._lifeline = int(os.environ.get(LIFELINE, "-1"))
+        self._role = role
         self._deadline: asyncio.TimerHandle | None = None
 
     def listen(self) -> None:
         """Heed signals and the supervisor's pipe from now on."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._end)
-        if self._lifeline < 0:
+        if not self.ties.supervised:
             loop.add_signal_handler(signal.SIGINT, self._end)
             loop.add_signal_handler(signal.SIGHUP, self._reload)
             return
         # Ctrl-C and a hang-up reach every process of the terminal; under a supervisor, it decides.
         loop.add_signal_handler(signal.SIGINT, _ignore)
         loop.add_signal_handler(signal.SIGHUP, _ignore)
-        loop.add_reader(self._lifeline, self._orphaned)
+        loop.add_reader(self.ties.lifeline, self._orphaned)
+
+    def serving(self) -> None:
+        """The role does its work from now on."""
+        log.info("role_serving", role=self._role, pid=os.getpid())
+        self.ties.serving()
 
     def obeyed(self) -> None:
         """The role has ended in time."""
@@ -180,12 +187,18 @@ class _Orders:
     def _end(self) -> None:
         if not self.stop.is_set():
             self.stop.set()
-            log.info("role_leaving", pid=os.getpid())
-            # What is still in hand then is found on disk at the next start.
-            self._deadline = asyncio.get_running_loop().call_later(GRACE, os._exit, 0)
+            self.ties.leaving()
+            log.info("role_leaving", role=self._role, pid=os.getpid())
+            self._deadline = asyncio.get_running_loop().call_later(GRACE, self._give_up)
+
+    def _give_up(self) -> None:
+        """What is still in hand is found on disk at the next start."""
+        self.ties.cut()
+        os._exit(0)
 
     def _orphaned(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._lifeline)  # the end of a pipe is readable for ever
+        asyncio.get_running_loop().remove_reader(self.ties.lifeline)  # the end of a pipe is readable for ever
+        self.ties.orphaned = True
         self._end()
 
     def _reload(self) -> None:
@@ -204,16 +217,7 @@ def _ignore() -> None:
     pass
 
 
-def _say_ready() -> None:
-    """Tell the supervisor, once, that this role serves."""
-    log.info("role_serving", pid=os.getpid())
-    told = os.environ.pop(READY, None)
-    if told is not None:
-        os.write(int(told), b"1")
-        os.close(int(told))
-
-
-async def _receiver(config: Config, store: Store, clock: Clock, stop: asyncio.Event) -> None:
+async def _receiver(config: Config, store: Store, clock: Clock, orders: _Orders) -> None:
     from relay.receiver import create_app
 
     await store.add_accounts(config.platform.accounts, "configured")
@@ -223,13 +227,13 @@ async def _receiver(config: Config, store: Store, clock: Clock, stop: asyncio.Ev
     await app.state.sources.look(store)
     following = asyncio.create_task(app.state.sources.follow(store, clock))
     try:
-        await _serve_http(app, config.server.host, config.server.port, stop)
+        await _serve_http(app, config.server.host, config.server.port, orders)
     finally:
         following.cancel()
         await receiver.finish(LAST_TRY)
 
 
-async def _router(config: Config, store: Store, clock: Clock, stop: asyncio.Event) -> None:
+async def _router(config: Config, store: Store, clock: Clock, orders: _Orders) -> None:
     from relay.blackbox import BlackBox
 
     confine(config.plugins.memory_limit)
@@ -242,29 +246,33 @@ async def _router(config: Config, store: Store, clock: Clock, stop: asyncio.Even
         )
     await store.add_accounts(config.platform.accounts, "configured")
     box = BlackBox.beside(config.database)
+    router = build_router(config, store, clock, loading.loaded, box)
     outranking = asyncio.create_task(outrank(clock))
     try:
-        await build_router(config, store, clock, loading.loaded, box).run(stop)
+        orders.serving()
+        await router.run(orders.stop)
     finally:
         outranking.cancel()
 
 
-async def _sender(config: Config, store: Store, clock: Clock, stop: asyncio.Event) -> None:
+async def _sender(config: Config, store: Store, clock: Clock, orders: _Orders) -> None:
     transport = build_transport(config)
     try:
-        await build_sender(config, store, clock, transport).run(stop)
+        sender = build_sender(config, store, clock, transport)
+        orders.serving()
+        await sender.run(orders.stop)
     finally:
         await transport.close()
 
 
-async def _console(config: Config, store: Store, clock: Clock, stop: asyncio.Event) -> None:
+async def _console(config: Config, store: Store, clock: Clock, orders: _Orders) -> None:
     from relay.console.app import create_console
 
     app = create_console(config, store, load_plugins(config))
-    await _serve_http(app, config.console.host, config.console.port, stop)
+    await _serve_http(app, config.console.host, config.console.port, orders)
 
 
-_ROLES: dict[str, Callable[[Config, Store, Clock, asyncio.Event], Awaitable[None]]] = {
+_ROLES: dict[str, Callable[[Config, Store, Clock, _Orders], Awaitable[None]]] = {
     "receiver": _receiver,
     "router": _router,
     "sender": _sender,
@@ -272,11 +280,9 @@ _ROLES: dict[str, Callable[[Config, Store, Clock, asyncio.Event], Awaitable[None
 }
 
 
-async def _serve_http(app: Starlette, host: str, port: int, stop: asyncio.Event) -> None:
+async def _serve_http(app: Starlette, host: str, port: int, orders: _Orders) -> None:
     """Serve on the supervisor's socket, or on one of our own where there is no supervisor."""
     from relay.server import Server
 
-    inherited = os.environ.get(SOCKET)
-    sockets = [socket.socket(fileno=int(inherited))] if inherited else None
-    server = Server(app, host, port, int(GRACE) - 1, _say_ready)
-    await server.serve_until(stop, sockets)
+    server = Server(app, host, port, int(GRACE) - 1, orders.serving)
+    await server.serve_until(orders.stop, orders.ties.lent())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 from relay.process import run_role
@@ -15,4 +16,5 @@ def run(path: Path, role: str = "all") -> int:
 
     Raises `ConfigurationError`, or `StorageError` where the database is in use or cannot be used.
     """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory holds secrets, a core dump would as well
     return supervise(path) if role == "all" else run_role(path, role)

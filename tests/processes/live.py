@@ -115,16 +115,41 @@ class LiveBot:
         return False
 
     async def kill(self) -> None:
-        """kill -9 of every process of the bot at once."""
+        """kill -9 of every process of the bot at once, the supervisor first: nothing is started again."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         await asyncio.to_thread(self.process.wait)
+
+    def pids(self) -> list[int]:
+        """Every process of the bot that lives: those of its session, whatever their group."""
+        assert self.process is not None
+        told = subprocess.run(["ps", "-A", "-o", "pid=,stat="], capture_output=True, text=True, check=True)
+        living = [int(pid) for pid, stat in map(str.split, told.stdout.splitlines()) if stat[0] != "Z"]
+        return [pid for pid in living if _session(pid) == self.process.pid]
 
     async def stop(self) -> int:
         """SIGTERM to the supervisor; its exit code."""
         assert self.process is not None
         self.process.terminate()
         return await asyncio.to_thread(self.process.wait, PATIENCE)
+
+    async def pid(self, role: str) -> int:
+        """The process that has a role now; waits for one."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                rows = (await self.command("status"))["processes"]
+                alive = [int(row["pid"]) for row in rows if row["role"] == role and row["alive"]]
+                if alive:
+                    return alive[-1]
+
+    def told(self, event: str, **fields: object) -> list[dict[str, Any]]:
+        """The log lines with this event and these fields, so far."""
+        lines = (self.folder / "bot.log").read_text("utf-8", "replace").splitlines(keepends=True)
+        read = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+        return [line for line in read if {"event": event, **fields}.items() <= line.items()]
 
     async def command(self, *words: str) -> Any:
         """What a `relay` command with --json prints."""
@@ -141,6 +166,25 @@ class LiveBot:
         out, _ = await process.communicate()
         assert process.returncode == 0, out
         return json.loads(out)
+
+
+def gone(pid: int) -> bool:
+    """Whether this process has ended, buried or not; cheap, since the simulator waits meanwhile."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+    except OSError:  # it went between the two looks, or there is no /proc
+        return Path("/proc").is_dir()
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:  # it went meanwhile, or is none of ours
+        return -1
 
 
 async def until(condition: Callable[[], Any], patience: float = PATIENCE) -> None:

@@ -10,25 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from processes.live import CUSTOMER, TEAMS, LiveBot, platform, rooms, until
+from processes.live import CUSTOMER, TEAMS, LiveBot, gone, platform, rooms, until
 
 from relay.simulator.ledger import PushState
-
-
-async def _pid(bot: LiveBot, role: str) -> int:
-    rows = (await bot.command("status"))["processes"]
-    return next(int(row["pid"]) for row in rows if row["role"] == role and row["alive"])
-
-
-def _gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
-    except OSError:  # it went between the two looks, or there is no /proc
-        return Path("/proc").is_dir()
 
 
 def test_a_role_that_dies_is_started_again(tmp_path: Path) -> None:
@@ -36,7 +20,7 @@ def test_a_role_that_dies_is_started_again(tmp_path: Path) -> None:
         async with platform(tmp_path) as (simulator, bot):
             await bot.start()
             for role in ("router", "sender"):
-                os.kill(await _pid(bot, role), signal.SIGKILL)
+                os.kill(await bot.pid(role), signal.SIGKILL)
             simulator.say(rooms(0)[0], CUSTOMER, "hello")
             await until(lambda: len(simulator.ledger.effects()) == 2)
 
@@ -47,11 +31,11 @@ def test_a_killed_supervisor_leaves_no_orphan(tmp_path: Path) -> None:
     async def go() -> None:
         async with platform(tmp_path) as (_, bot):
             await bot.start()
-            children = [await _pid(bot, role) for role in ("receiver", "router", "sender", "console")]
+            children = [await bot.pid(role) for role in ("receiver", "router", "sender", "console")]
             assert bot.process is not None
             bot.process.kill()
             await asyncio.to_thread(bot.process.wait)
-            await until(lambda: all(_gone(pid) for pid in children))
+            await until(lambda: all(gone(pid) for pid in children))
 
     asyncio.run(go())
 
@@ -74,14 +58,14 @@ def test_a_broken_configuration_changes_nothing_at_reload_and_says_why(tmp_path:
     async def go() -> None:
         async with platform(tmp_path) as (simulator, bot):
             await bot.start()
-            before = await _pid(bot, "router")
+            before = await bot.pid("router")
             bot.config.write_text(bot.config.read_text().replace("contains", "contians"))
             assert bot.process is not None
             bot.process.send_signal(signal.SIGHUP)
             log = tmp_path / "bot.log"
             await until(lambda: "contians" in log.read_text())
             bot.config.write_text(bot.config.read_text().replace("contians", "contains"))
-            assert await _pid(bot, "router") == before
+            assert await bot.pid("router") == before
             simulator.say(rooms(0)[0], CUSTOMER, "price?")
             await until(lambda: len(simulator.ledger.effects()) == 3)
 
@@ -92,11 +76,11 @@ def test_a_reload_leaves_no_callback_unanswered(tmp_path: Path) -> None:
     async def go() -> None:
         async with platform(tmp_path) as (simulator, bot):
             await bot.start()
-            before = await _pid(bot, "receiver")
+            before = await bot.pid("receiver")
             assert bot.process is not None
             bot.process.send_signal(signal.SIGHUP)
             number = 0
-            while not _gone(before):
+            while not gone(before):
                 simulator.say(rooms(number % TEAMS)[0], CUSTOMER, f"hello {number}")
                 number += 1
                 await asyncio.sleep(0.02)
@@ -111,11 +95,11 @@ def test_a_receiver_leaves_only_once_its_successor_serves(tmp_path: Path) -> Non
     async def go() -> None:
         async with platform(tmp_path) as (_, bot):
             await bot.start()
-            before = await _pid(bot, "receiver")
+            before = await bot.pid("receiver")
             assert bot.process is not None
             bot.process.send_signal(signal.SIGHUP)
-            await until(lambda: _gone(before))
-            after = await _pid(bot, "receiver")
+            await until(lambda: gone(before))
+            after = await bot.pid("receiver")
             lines = [json.loads(line) for line in (tmp_path / "bot.log").read_text().splitlines()]
             told = [(line["event"], line.get("pid")) for line in lines]
             assert told.index(("role_serving", after)) < told.index(("role_leaving", before))
@@ -127,11 +111,11 @@ def test_a_good_configuration_takes_effect_at_reload(tmp_path: Path) -> None:
     async def go() -> None:
         async with platform(tmp_path) as (simulator, bot):
             await bot.start()
-            before = await _pid(bot, "router")
+            before = await bot.pid("router")
             bot.config.write_text(bot.config.read_text().replace("100 yuan", "90 yuan"))
             assert bot.process is not None
             bot.process.send_signal(signal.SIGHUP)
-            await until(lambda: _gone(before))
+            await until(lambda: gone(before))
             simulator.say(rooms(0)[0], CUSTOMER, "price?")
             await until(lambda: b"90 yuan" in simulator.ledger.in_chat(rooms(0)[0])[-1].content)
 
@@ -164,7 +148,7 @@ def test_a_role_that_dies_while_a_reload_is_checked_is_started_again(tmp_path: P
     async def go() -> None:
         async with platform(tmp_path) as (_, bot):
             await bot.start()
-            before = await _pid(bot, "sender")
+            before = await bot.pid("sender")
             await _reload_slowly(bot)
             os.kill(before, signal.SIGKILL)
             started = '"role": "sender", "event": "role_started"'
@@ -187,11 +171,11 @@ def test_a_second_reload_does_not_wait_for_the_check_of_the_first(tmp_path: Path
     async def go() -> None:
         async with platform(tmp_path) as (_, bot):
             await bot.start()
-            before = await _pid(bot, "sender")
+            before = await bot.pid("sender")
             await _reload_slowly(bot)
             (bot.folder / "plugins" / "slow.py").unlink()
             assert bot.process is not None
             bot.process.send_signal(signal.SIGHUP)
-            await until(lambda: _gone(before))
+            await until(lambda: gone(before))
 
     asyncio.run(go())

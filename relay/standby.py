@@ -1,0 +1,94 @@
+"""A process that is told through a socket which role it is to have; what roles need may be loaded by then.
+
+    python -m relay.standby CHANNEL LIFELINE [ROLE]
+
+The channel brings one order: the role and the path, with a pipe for the pulse, the files as they were
+accepted, and, for a role with a door, its socket. Nothing of the configuration is read before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from relay.config import Files
+
+LONGEST = 65536  # bytes of an order
+DESCRIPTORS = 3
+HTTP = ("relay.server", "uvicorn.lifespan.off")
+NEEDS = {
+    "receiver": ("relay.receiver", *HTTP),
+    "router": (
+        "relay.router",
+        "relay.pipeline",
+        "relay.names",
+        "relay.state",
+        "relay.calls",
+        "relay.blackbox",
+    ),
+    "sender": ("relay.sender", "relay.client", "relay.attempts", "relay.lanes"),
+    "console": ("relay.console.app", *HTTP),
+}
+"""What each role loads when it is built; see `relay/roles.py`."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Load, say so, wait for the order and carry it out; returns the exit code."""
+    channel, lifeline = socket.socket(fileno=int(arguments[0])), int(arguments[1])
+    _brace()
+    for role in arguments[2:] or NEEDS:
+        for module in ("uvloop", "relay.process", *NEEDS[role]):
+            import_module(module)
+    told: bytes = b""
+    with channel, contextlib.suppress(ConnectionError):  # the supervisor is gone
+        channel.sendall(b".")
+        told, descriptors, _, _ = socket.recv_fds(channel, LONGEST, DESCRIPTORS)
+    return _become(json.loads(told), lifeline, descriptors) if told else 0
+
+
+def _brace() -> None:
+    """Be ready for the question where it hangs; the answer goes to the log."""
+    faulthandler.register(signal.SIGUSR1, all_threads=True)  # works while a pattern holds the interpreter
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTTOU):  # the terminal's; the supervisor decides
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _become(order: dict[str, Any], lifeline: int, descriptors: Sequence[int]) -> int:
+    from relay.process import run_role
+    from relay.ties import Ties
+
+    pulse, files, *door = descriptors
+    os.set_blocking(pulse, False)
+    for each in descriptors:
+        os.set_inheritable(each, False)
+    _be_called(order["role"])
+    ties = Ties(lifeline, pulse, door[0] if door else -1, _files(files))
+    try:
+        return run_role(Path(order["path"]), order["role"], ties)
+    finally:
+        ties.cut()
+
+
+def _files(descriptor: int) -> Files:
+    with os.fdopen(descriptor, "rb") as file:
+        text = os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
+    return {name: held.encode("latin-1") for name, held in json.loads(text).items()}
+
+
+def _be_called(role: str) -> None:
+    """What `top` and `ps -e` show, where the system lets it be set."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(f"relay {role}"[:15], "ascii")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

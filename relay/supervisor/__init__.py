@@ -1,0 +1,61 @@
+"""`relay run`: hold the sockets, start the roles, mend what dies or hangs, pass signals on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from relay.clock import SystemClock
+from relay.config import Config, load
+from relay.errors import ConfigurationError
+from relay.lock import RoleLock
+from relay.process import configure_log
+from relay.roles import open_store
+from relay.supervisor.check import Check
+from relay.supervisor.signals import Signals
+from relay.supervisor.sockets import open_doors
+from relay.supervisor.supervisor import LOOK, Supervisor
+
+
+def supervise(path: Path) -> int:
+    """Run all roles until SIGTERM or Ctrl-C, and return the exit code.
+
+    Raises `ConfigurationError` for what `relay check` complains of, `StorageError` when this
+    database has a relay already.
+    """
+    config = load(path)
+    try:
+        _supervise(path, config)
+    except ConfigurationError as exc:
+        exc.language = config.bot.language
+        raise
+    return 0
+
+
+def _supervise(path: Path, config: Config) -> None:
+    configure_log(config)
+    signals = Signals()
+    with signals.heeded():
+        check = Check(path)
+        try:
+            while not check.over() and not signals.stopping:
+                signals.wait(LOOK)
+            if signals.stopping:
+                return
+            check.judge(strictly=False)
+        finally:
+            check.end()
+        _run(path, load(path, files=check.files), check, signals)
+
+
+def _run(path: Path, config: Config, check: Check, signals: Signals) -> None:
+    lock = RoleLock(config.database, "supervisor")
+    try:
+        open_store(config, SystemClock()).close()  # migrates, before anybody else looks
+        doors = open_doors(config)
+        try:
+            Supervisor(path, config, check.files, doors, signals).run()
+        finally:
+            for door in doors.values():
+                door.close()
+    finally:
+        lock.release()

@@ -1,0 +1,161 @@
+"""One process of ours: it waits for a role, has it, shows life, and is buried with all that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from relay.process import GRACE
+from relay.supervisor.pulse import Pulse
+from relay.supervisor.warden import Warden
+from relay.ties import LEAVING
+
+log = structlog.get_logger("relay.supervisor")
+
+START_LIMIT = 60.0  # seconds until a role serves: plugins may load slowly
+LEAVE_LIMIT = GRACE + 1  # seconds until a role that was told to end has done so
+LAST_WORDS = 0.2  # seconds between the question where it hangs and its end
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a process is to become."""
+
+    role: str
+    path: Path
+    files: int  #: descriptor of bot.toml and .env as they were accepted
+    door: socket.socket | None
+    limit: float  #: seconds of silence after which it hangs
+
+
+class Child:
+    """A process that was started for one role, or for whichever is needed next."""
+
+    def __init__(self, lifeline: int, role: str | None = None) -> None:
+        self._channel, told = socket.socketpair()
+        self._channel.setblocking(False)
+        command = [sys.executable, "-m", "relay.standby", str(told.fileno()), str(lifeline)]
+        self._process = subprocess.Popen(  # noqa: S603 - our own program, and words of our own
+            [*command, *([role] if role else [])],
+            pass_fds=(told.fileno(), lifeline),
+            stdin=subprocess.DEVNULL,
+            process_group=0,  # what plugins start can be ended with it
+        )
+        told.close()
+        self._warden = Warden(self.pid)
+        self.role = role or ""
+        self.started = time.monotonic()
+        self.loaded = False
+        self.serves = False
+        self.leaving = False
+        self._pulse: Pulse | None = None
+        self._limit = START_LIMIT
+        self._kill_at: float | None = None
+        self._leave_by: float | None = None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def code(self) -> int:
+        """How it ended, once it has."""
+        return self._process.returncode or 0
+
+    @property
+    def pipe(self) -> int:
+        """Where it says something next."""
+        return (self._pulse or self._channel).fileno()
+
+    def become(self, order: Order) -> None:
+        """Give it its role; if it is dead, that shows at the next look."""
+        self.role = order.role
+        self.started = time.monotonic()
+        self._limit = order.limit
+        self._pulse = Pulse(self.started)
+        descriptors = [self._pulse.lent, order.files, *([order.door.fileno()] if order.door else [])]
+        told = json.dumps({"role": order.role, "path": str(order.path)}).encode()
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._channel, [told], descriptors)
+        self._pulse.hand_over()
+
+    def look(self, now: float) -> None:
+        """Hear what it says; after too long a silence, ask it where it hangs, and end it."""
+        if self._pulse is None:
+            self._hear_loaded()
+        else:
+            self._hear(self._pulse, now)
+        if self._leave_by is not None and now > self._leave_by:
+            self.give_up(now)
+        if self._kill_at is not None and now >= self._kill_at:
+            self.kill()
+
+    def _hear_loaded(self) -> None:
+        with contextlib.suppress(OSError):
+            self.loaded = bool(self._channel.recv(1)) or self.loaded
+
+    def _hear(self, pulse: Pulse, now: float) -> None:
+        said = pulse.hear(now)
+        self.serves = self.serves or bool(said)
+        if LEAVING in said and not self.leaving:
+            self.leaving = True
+            self._leave_by = now + LEAVE_LIMIT
+        if self._kill_at is None and pulse.silent > (self._limit if self.serves else START_LIMIT):
+            log.error("role_hung", role=self.role, pid=self.pid, silent=round(pulse.silent, 1))
+            self._end_soon(now)
+
+    def give_up(self, now: float) -> None:
+        """It was told to end, and has not."""
+        if self._kill_at is None:
+            log.warning("role_killed", role=self.role, pid=self.pid)
+            self._end_soon(now)
+
+    def _end_soon(self, now: float) -> None:
+        """Let it say where it is before it is killed: faulthandler writes to the log."""
+        self._signal(signal.SIGUSR1)
+        self._kill_at = now + LAST_WORDS
+
+    def leave(self) -> None:
+        """Tell it to end in order."""
+        self._signal(signal.SIGTERM)
+        if self._leave_by is None:
+            self._leave_by = time.monotonic() + LEAVE_LIMIT
+
+    def kill(self) -> None:
+        """End it, and all that it started, now."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        if self._process.returncode is None:  # not buried yet, so the number is its own
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, number)
+
+    def ended(self) -> bool:
+        """Whether it is over; if so, it is buried, and what it left behind is ended."""
+        if self._process.returncode is None and _dead(self._process):
+            self.kill()
+            self._process.wait()
+            self._warden.end()
+            self._channel.close()
+            if self._pulse is not None:
+                self._pulse.close()
+        return self._process.returncode is not None
+
+
+def _dead(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it has ended, without letting its number go: its group is to be ended first."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13; the warden keeps the group's number there
+        return process.poll() is not None
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

@@ -1,0 +1,58 @@
+"""A process that has loaded what roles need, so that a death is mended at once: see `relay/standby.py`."""
+
+from __future__ import annotations
+
+import structlog
+
+from relay.supervisor.child import START_LIMIT, Child
+
+log = structlog.get_logger("relay.supervisor")
+
+PAUSE = 1.0  # seconds after it was used: who took its place goes first
+RETRY = 5.0  # seconds after one that died
+
+
+class Spare:
+    """One at a time; it has no configuration, no database and no plugin."""
+
+    def __init__(self, lifeline: int) -> None:
+        self._lifeline = lifeline
+        self._child: Child | None = None
+        self._old: list[Child] = []
+        self._start_at = 0.0
+
+    def children(self) -> list[Child]:
+        """The processes that have no role."""
+        return [*self._old, *([self._child] if self._child else [])]
+
+    def take(self, now: float) -> Child | None:
+        """The spare, if it has loaded everything."""
+        child = self._child
+        if child is None or not child.loaded or child.ended():
+            return None
+        self._child = None
+        self._start_at = now + PAUSE
+        return child
+
+    def renew(self) -> None:
+        """What it has loaded may have changed on disk."""
+        if self._child is not None:
+            self._child.kill()
+            self._old.append(self._child)
+            self._child = None
+
+    def tend(self, now: float, *, calm: bool) -> None:
+        """Have one, as soon as nothing more urgent is on its way."""
+        self._old = [child for child in self._old if not child.ended()]
+        if self._child is not None:
+            self._see(self._child, now)
+        elif now >= self._start_at and (calm or now >= self._start_at + RETRY):
+            self._child = Child(self._lifeline)
+
+    def _see(self, child: Child, now: float) -> None:
+        if child.ended():
+            log.warning("spare_died", code=child.code)
+            self._child = None
+            self._start_at = now + RETRY
+        elif not child.loaded and now > child.started + START_LIMIT:
+            self.renew()
