@@ -29,7 +29,7 @@ from relay.tasks import Tasks
 log = structlog.get_logger("relay.router")
 
 COPY_PATIENCE = 5_000  # ms that a copy waits for the acting account's own (contract 4.2)
-IDENTIFY_BATCH = 500
+IDENTIFY_BATCH = 200  # in one transaction: so long the receiver waits for the lock, some 10 ms at the most
 MOST_AT_ONCE = 64  # messages in hand, not counting the slow ones
 MOST_IN_HAND = 1024  # messages in hand, counting them
 SLOW = 250  # ms after which a message in hand keeps no other one from its turn
