@@ -61,7 +61,7 @@ async def measure(scale: Scale) -> list[Figure]:
                 )
                 unanswered = len(report.pushes) - report.outcomes()[ANSWERED]
                 expected, kept = at_most(unanswered, 0)
-                raw = {"outcomes": report.outcomes(), "lag_of_the_load_ms": report.lag}
+                raw = {"outcomes": dict(report.outcomes()), "lag_of_the_load_ms": report.lag}
                 figures.append(Figure(f"not answered at {rate:,}/s", unanswered, "", expected, kept, raw))
     return figures
 
