@@ -29,13 +29,16 @@ test: lint
 faults: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -v -m long
 
+fuzz: $(VENV)/fuzz.stamp
+	PYTHONPATH=tests $(BIN)/python -m fuzz
+
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 bench: $(VENV)/demo.stamp
-	$(BIN)/python benchmarks/matching.py
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -61,6 +64,10 @@ $(VENV)/demo.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
 $(VENV)/test.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
 	@$(INSTALL) '.[dev]' 'what the bot and its tests need'
 	@touch $(VENV)/demo.stamp $@
+
+$(VENV)/fuzz.stamp: $(VENV)/test.stamp
+	@$(INSTALL) '.[dev,fuzz]' 'the fuzzer'
+	@touch $@
 
 # An environment does not survive that its folder is moved or its Python is removed: then it is made anew.
 place:

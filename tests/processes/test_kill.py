@@ -8,12 +8,12 @@ from collections import Counter
 from pathlib import Path
 
 import apsw
+import pytest
 from processes.live import CUSTOMER, TEAMS, platform, rooms, until
 
 from relay.simulator.app import Simulator
 from relay.simulator.ledger import PushState
 
-ROUNDS = 10
 SEED = 20261122
 LOAD = 20  # messages a second, of which more than twice as many deliveries come
 
@@ -37,14 +37,17 @@ def _answered_svrids(simulator: Simulator) -> set[str]:
     return found
 
 
-def test_nothing_answered_is_lost_and_nothing_known_is_sent_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "rounds", [pytest.param(3, id="some"), pytest.param(10, id="many", marks=pytest.mark.long)]
+)
+def test_nothing_answered_is_lost_and_nothing_known_is_sent_twice(tmp_path: Path, rounds: int) -> None:
     async def go() -> None:
         chance = random.Random(SEED)
         async with platform(tmp_path) as (simulator, bot):
             await bot.start()
             stop = asyncio.Event()
             talking = asyncio.create_task(_talk(simulator, chance, stop))
-            for _ in range(ROUNDS):
+            for _ in range(rounds):
                 await asyncio.sleep(chance.uniform(0.1, 1.0))
                 await bot.kill()
                 await bot.start()
