@@ -31,7 +31,7 @@ from relay.roles import (
     receiver_settings,
 )
 from relay.store.protocol import Store
-from relay.ties import Ties
+from relay.ties import FOR_GOOD, Ties
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -42,6 +42,7 @@ BEAT = 1.0  # seconds between two reports of being alive
 LAST_TRY = 3.0  # seconds, of the grace, in which the receiver tries once more to write what is late
 YOUNG_OBJECTS = 10_000  # that may come together before the garbage collector looks at them
 GRACE = 9.0  # seconds to finish what is in hand: all of the bot ends within 10
+SUCCESSION = 6.0  # seconds, of the grace, in which a door stays open for a successor to come
 NICENESS = {"sender": 2, "console": 5}  # whatever they do waits for the receiver; the router see `bounds`
 
 
@@ -164,7 +165,7 @@ class _Orders:
     def listen(self) -> None:
         """Heed signals and the supervisor's pipe from now on."""
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._end)
+        loop.add_signal_handler(signal.SIGTERM, self._asked)
         if not self.ties.supervised:
             loop.add_signal_handler(signal.SIGINT, self._end)
             loop.add_signal_handler(signal.SIGHUP, self._reload)
@@ -172,6 +173,7 @@ class _Orders:
         # Ctrl-C and a hang-up reach every process of the terminal; under a supervisor, it decides.
         loop.add_signal_handler(signal.SIGINT, _ignore)
         loop.add_signal_handler(signal.SIGHUP, _ignore)
+        loop.add_signal_handler(FOR_GOOD, self._end)
         loop.add_reader(self.ties.lifeline, self._orphaned)
 
     def serving(self) -> None:
@@ -184,11 +186,24 @@ class _Orders:
         if self._deadline is not None:
             self._deadline.cancel()
 
+    def _asked(self) -> None:
+        """End, but with a door only once a successor serves: whoever connects meanwhile has one second."""
+        if not self.ties.succeeded:
+            self._end()
+        elif self._deadline is None:
+            self.ties.leaving()
+            self._begin_grace()
+            asyncio.get_running_loop().call_later(SUCCESSION, self._end)
+
     def _end(self) -> None:
         if not self.stop.is_set():
             self.stop.set()
             self.ties.leaving()
             log.info("role_leaving", role=self._role, pid=os.getpid())
+            self._begin_grace()
+
+    def _begin_grace(self) -> None:
+        if self._deadline is None:
             self._deadline = asyncio.get_running_loop().call_later(GRACE, self._give_up)
 
     def _give_up(self) -> None:

@@ -14,6 +14,7 @@ from relay.config import Files
 PULSE = 0.25  # seconds between two beats
 BEAT = b"."
 LEAVING = b"E"
+FOR_GOOD = signal.SIGUSR2  # the supervisor's order to end; SIGTERM to a role alone comes from elsewhere
 
 
 @dataclass(slots=True)
@@ -32,6 +33,11 @@ class Ties:
         """Whether there is a supervisor; then it decides, not the terminal."""
         return self.lifeline >= 0
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether somebody takes over its door before it ends."""
+        return self.supervised and self.door >= 0
+
     def lent(self) -> list[socket.socket] | None:
         """The socket to serve on, where the supervisor lent one."""
         return [socket.socket(fileno=self.door)] if self.door >= 0 else None
@@ -47,7 +53,7 @@ class Ties:
             await asyncio.sleep(PULSE)
 
     def leaving(self) -> None:
-        """Say that the role was told to end, by whomever: a successor may begin."""
+        """Say that the role was told to end, by whomever: a successor is to begin."""
         self._say(LEAVING)
 
     def _say(self, what: bytes) -> None:

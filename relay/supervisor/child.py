@@ -18,7 +18,7 @@ import structlog
 from relay.process import GRACE
 from relay.supervisor.pulse import Pulse
 from relay.supervisor.warden import Warden
-from relay.ties import LEAVING
+from relay.ties import BEAT, FOR_GOOD, LEAVING
 
 log = structlog.get_logger("relay.supervisor")
 
@@ -107,7 +107,7 @@ class Child:
 
     def _hear(self, pulse: Pulse, now: float) -> None:
         said = pulse.hear(now)
-        self.serves = self.serves or bool(said)
+        self.serves = self.serves or BEAT in said
         if LEAVING in said and not self.leaving:
             self.leaving = True
             self._leave_by = now + LEAVE_LIMIT
@@ -128,7 +128,7 @@ class Child:
 
     def leave(self) -> None:
         """Tell it to end in order."""
-        self._signal(signal.SIGTERM)
+        self._signal(FOR_GOOD)
         if self._leave_by is None:
             self._leave_by = time.monotonic() + LEAVE_LIMIT
 

@@ -15,6 +15,7 @@ log = structlog.get_logger("relay.supervisor")
 STEADY = 10.0  # a role that lived so long starts again at once
 DELAYS = (0.0, 0.0, 0.2, 1.0, 2.0, 5.0)  # seconds before a role that keeps dying starts again
 HASTY = DELAYS[:3]  # whoever connects to a door waits for an answer: one second, from the platform
+BRISK = DELAYS[:4]  # what kills the router is set aside after 3 tries, and all others wait for it meanwhile
 
 
 class Post:
@@ -54,23 +55,28 @@ class Post:
     def _see(self, current: Child, now: float) -> None:
         if current.ended():
             self._bury(current, now)
-        elif current.leaving and self.door is not None:  # somebody else told it to end: it accepts no more
-            self._leaving.append(current)
-            self._current = None
-        elif current.serves and self._replaced is not None:  # for a moment both do
+            return
+        if current.serves and self._replaced is not None:  # for a moment both do
             self._replaced.leave()
             self._leaving.append(self._replaced)
             self._replaced = None
+        if current.leaving and self.door is not None:  # somebody else told it to end
+            self.replace()
 
     def _bury(self, child: Child, now: float) -> None:
         self._current = None
-        if child.serves and child.code == 0:  # it was told to end
+        if child.code == 0 and (child.serves or child.leaving):  # it was told to end
             return
         self._deaths = 0 if now - child.started > STEADY else self._deaths + 1
-        delays = HASTY if self.door is not None else DELAYS
+        delays = self._delays(child)
         delay = delays[min(self._deaths, len(delays) - 1)]
         self._start_at = now + delay
         log.warning("role_died", role=self.role, code=child.code, again_in=delay)
+
+    def _delays(self, dead: Child) -> tuple[float, ...]:
+        if self.door is not None:
+            return HASTY
+        return BRISK if self.role == "router" and dead.serves else DELAYS
 
     def replace(self) -> None:
         """A role with a door gets its successor first; the others let go before the next one takes over."""

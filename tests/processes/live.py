@@ -89,7 +89,9 @@ class LiveBot:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, **SECRETS}
+        """Ours, with secrets; what Python compiles is kept, as it is wherever a bot is installed."""
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return {**kept, **SECRETS}
 
     async def start(self) -> None:
         """Start all roles, and wait until the public door answers and the sender has begun."""
@@ -137,13 +139,13 @@ class LiveBot:
         return await asyncio.to_thread(self.process.wait, PATIENCE)
 
     async def pid(self, role: str) -> int:
-        """The process that has a role now; waits for one."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                rows = (await self.command("status"))["processes"]
-                alive = [int(row["pid"]) for row in rows if row["role"] == role and row["alive"]]
-                if alive:
-                    return alive[-1]
+        """The process that has a role now, by the log; waits for one."""
+        await until(lambda: self._serving(role))
+        return self._serving(role)[-1]
+
+    def _serving(self, role: str) -> list[int]:
+        pids = [int(line["pid"]) for line in self.told("role_serving", role=role)]
+        return [pid for pid in pids if not gone(pid)]
 
     def told(self, event: str, **fields: object) -> list[dict[str, Any]]:
         """The log lines with this event and these fields, so far."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from processes.live import CUSTOMER, TEAMS, LiveBot, gone, platform, rooms, until
 
 from relay.simulator.ledger import PushState
@@ -91,13 +92,17 @@ def test_a_reload_leaves_no_callback_unanswered(tmp_path: Path) -> None:
     asyncio.run(go())
 
 
-def test_a_receiver_leaves_only_once_its_successor_serves(tmp_path: Path) -> None:
+@pytest.mark.parametrize("whom", ["relay", "receiver"])
+def test_a_receiver_leaves_only_once_its_successor_serves(tmp_path: Path, whom: str) -> None:
     async def go() -> None:
         async with platform(tmp_path) as (_, bot):
             await bot.start()
             before = await bot.pid("receiver")
             assert bot.process is not None
-            bot.process.send_signal(signal.SIGHUP)
+            if whom == "relay":
+                bot.process.send_signal(signal.SIGHUP)
+            else:
+                os.kill(before, signal.SIGTERM)
             await until(lambda: gone(before))
             after = await bot.pid("receiver")
             lines = [json.loads(line) for line in (tmp_path / "bot.log").read_text().splitlines()]
