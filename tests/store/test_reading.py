@@ -76,7 +76,7 @@ async def test_a_file_that_is_locked_is_told_as_such(tmp_path: Path) -> None:
     other.pragma("journal_mode", "delete")
     reader = looking(path)
     other.execute("BEGIN EXCLUSIVE")
-    reader._db._connection.set_busy_timeout(0)  # type: ignore[union-attr] # the reading one
+    reader._db._connection.set_busy_timeout(0)  # the reading one
     with pytest.raises(StorageError, match="could not be read"):
         await reader.meta("word")
     reader.close()

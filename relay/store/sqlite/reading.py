@@ -12,7 +12,8 @@ import apsw
 from relay.errors import StorageError
 from relay.store import texts
 from relay.store.migrate import refuse_other_schema
-from relay.store.sqlite.connection import BUSY_TIMEOUT, A, Bulk, Work
+from relay.store.sqlite.connection import BUSY_TIMEOUT
+from relay.store.sqlite.transactions import A, Bulk, Work
 
 T = TypeVar("T")
 
