@@ -4,12 +4,15 @@
 
 An answer's time counts from the moment its push was due, so that a receiver that stalls cannot hide
 what waited meanwhile. The order's fields are those of `Order` and `Talk`; the key is hexadecimal.
+SIGTERM ends it early, with what it has pushed until then.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import signal
 import sys
 import time
 from collections import Counter, deque
@@ -147,7 +150,7 @@ class Load:
         self._order = order
         self._bodies = bodies
         self._pushes: list[Pushed | None] = [None] * len(bodies)
-        self._open = len(bodies)
+        self._open = 1  # until the last is on its way
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._start = 0.0
@@ -157,11 +160,17 @@ class Load:
         """Push every body when it is due, and wait for what became of them."""
         self._start = asyncio.get_running_loop().time() + LEAD
         began = time.time() + LEAD
+        stopped = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
         lag = 0.0
         for number in range(len(self._bodies)):
             due = self._start + number / self._order.rate
             lag = max(lag, await _until(due))
+            if stopped.is_set():
+                break
+            self._open += 1
             self._push(number, due)
+        self._close()
         await self._over.wait()
         for each in self.free:
             each.close()
@@ -202,13 +211,19 @@ class Load:
         """Note what became of a push."""
         took = (asyncio.get_running_loop().time() - due) * 1000
         self._pushes[number] = Pushed(number, due - self._start, took, outcome, status)
+        self._close()
+
+    def _close(self) -> None:
         self._open -= 1
         if not self._open:
             self._over.set()
 
 
-async def push(order: Order, talk: Talk, key: bytes) -> Report:
-    """Push a talk from a process of its own, so that neither side's work delays the other's clock."""
+async def push(order: Order, talk: Talk, key: bytes, enough: asyncio.Event | None = None) -> Report:
+    """Push a talk from a process of its own, so that neither side's work delays the other's clock.
+
+    It ends early when there is `enough`.
+    """
     told = {"order": asdict(order), "talk": asdict(talk), "key": key.hex()}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.load"),
@@ -216,11 +231,19 @@ async def push(order: Order, talk: Talk, key: bytes) -> Report:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
+    ending = asyncio.create_task(_end(process, enough or asyncio.Event()))
     out, _ = await process.communicate(json.dumps(told).encode())
+    ending.cancel()
     if process.returncode:
         raise RuntimeError(f"the load ended with {process.returncode}")
     said = json.loads(out)
     return Report([Pushed(*row) for row in said["pushes"]], said["lag"], said["began"])
+
+
+async def _end(process: asyncio.subprocess.Process, enough: asyncio.Event) -> None:
+    await enough.wait()
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
 
 
 def main() -> None:

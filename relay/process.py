@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("relay.process")
 
 BEAT = 1.0  # seconds between two reports of being alive
+RESERVE = 4.0  # seconds, of the grace, that are left when the last idle connections are closed
 LAST_TRY = 3.0  # seconds, of the grace, in which the receiver tries once more to write what is late
 YOUNG_OBJECTS = 10_000  # that may come together before the garbage collector looks at them
 GRACE = 9.0  # seconds to finish what is in hand: all of the bot ends within 10
@@ -161,6 +162,7 @@ class _Orders:
         self._path = path
         self._role = role
         self._deadline: asyncio.TimerHandle | None = None
+        self._hurried = not ties.supervised
 
     def listen(self) -> None:
         """Heed signals and the supervisor's pipe from now on."""
@@ -186,8 +188,15 @@ class _Orders:
         if self._deadline is not None:
             self._deadline.cancel()
 
+    def patience(self) -> float:
+        """How many seconds are left for what may yet come: none where no successor makes up for it."""
+        if self._deadline is None or self._hurried:
+            return 0.0
+        return self._deadline.when() - asyncio.get_running_loop().time() - RESERVE
+
     def _asked(self) -> None:
         """End, but with a door only once a successor serves: whoever connects meanwhile has one second."""
+        self._hurried = self._hurried or self.stop.is_set()
         if not self.ties.succeeded:
             self._end()
         elif self._deadline is None:
@@ -213,7 +222,7 @@ class _Orders:
 
     def _orphaned(self) -> None:
         asyncio.get_running_loop().remove_reader(self.ties.lifeline)  # the end of a pipe is readable for ever
-        self.ties.orphaned = True
+        self.ties.orphaned = self._hurried = True
         self._end()
 
     def _reload(self) -> None:
@@ -300,4 +309,4 @@ async def _serve_http(app: Starlette, host: str, port: int, orders: _Orders) -> 
     from relay.server import Server
 
     server = Server(app, host, port, int(GRACE) - 1, orders.serving)
-    await server.serve_until(orders.stop, orders.ties.lent())
+    await server.serve_until(orders.stop, orders.ties.lent(), orders.patience)

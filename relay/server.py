@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from relay.connections import KEEP_ALIVE, Connection, Crowd, Limits, room_for_connections
 
-LINGER = 2.0  # seconds in which open connections may still bring a request after the order to end
+LINGER = 2.0  # seconds, at least, in which open connections may still bring a request after the order to end
 SWEEP = 1.0  # seconds between two looks at those who have had their time
 LOOK = 0.02  # seconds between two looks whether any is left
 
@@ -34,6 +34,7 @@ class Server(uvicorn.Server):
         """`grace` is in seconds: so long may requests in hand take at the end."""
         self._app = app
         self._leaving = False
+        self._patience: Callable[[], float] = lambda: 0.0
         self.crowd = Crowd(limits or Limits())
         config = uvicorn.Config(
             self._respond,
@@ -61,15 +62,19 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no connection any more, answer what comes on those there are, and only then close them.
 
-        uvicorn alone closes a reused or half-sent one unanswered, which is a lost push.
+        uvicorn alone closes a reused or half-sent one unanswered, which is a lost push. An idle one may
+        bring a request while it is closed, so each has as long as there is patience for it.
         """
         for server in self.servers:
             server.close()
         self._leaving = True
         waited = 0.0
-        while self.server_state.connections and waited < LINGER:
+        while self.server_state.connections and (waited < LINGER or self._patience() > 0):
             await asyncio.sleep(LOOK)
             waited += LOOK
+        for connection in list(self.server_state.connections):
+            await asyncio.sleep(0)  # what came by now is read first
+            connection.shutdown()
         await super().shutdown(sockets)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,8 +92,17 @@ class Server(uvicorn.Server):
         """Signals are the process's business."""
         yield
 
-    async def serve_until(self, stop: asyncio.Event, sockets: list[socket.socket] | None) -> None:
-        """Serve on these sockets, or on one of our own where there are none."""
+    async def serve_until(
+        self,
+        stop: asyncio.Event,
+        sockets: list[socket.socket] | None,
+        patience: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Serve on these sockets, or on one of our own where there are none.
+
+        `patience` tells how many seconds are left, after `stop`, for idle connections to be used once more.
+        """
+        self._patience = patience
 
         async def end() -> None:
             await stop.wait()

@@ -126,9 +126,11 @@ class Child:
         self._signal(signal.SIGUSR1)
         self._kill_at = now + LAST_WORDS
 
-    def leave(self) -> None:
+    def leave(self, *, hurry: bool = False) -> None:
         """Tell it to end in order."""
         self._signal(FOR_GOOD)
+        if hurry:
+            self._signal(signal.SIGTERM)
         if self._leave_by is None:
             self._leave_by = time.monotonic() + LEAVE_LIMIT
 

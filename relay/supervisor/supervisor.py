@@ -148,7 +148,7 @@ class Supervisor:
         self._spare.renew()
         left = list(self._children())
         for child in left:
-            child.leave()
+            child.leave(hurry=True)
         until = time.monotonic() + STOP_LIMIT
         while left := [child for child in left if not child.ended()]:
             now = self._look(left)
