@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes.live import CUSTOMER, TEAMS, LiveBot, gone, platform, rooms, until
+from processes.live import CUSTOMER, TEAMS, LiveBot, free_ports, gone, platform, rooms, until
 
 from relay.simulator.ledger import PushState
 
@@ -41,16 +41,26 @@ def test_a_killed_supervisor_leaves_no_orphan(tmp_path: Path) -> None:
     asyncio.run(go())
 
 
+def _second(bot: LiveBot, *role: str) -> subprocess.CompletedProcess[bytes]:
+    """Another relay with the same database and other doors."""
+    text = bot.config.read_text()
+    for port in (bot.public, bot.private):
+        text = text.replace(f"\nport = {port}\n", f"\nport = {free_ports(1)[0]}\n")
+    other = bot.folder / "other.toml"
+    other.write_text(text)
+    command = [sys.executable, "-m", "relay", "run", *role, "--config", str(other)]
+    return subprocess.run(command, env=bot.environment, capture_output=True, timeout=30, check=False)
+
+
 def test_a_second_relay_on_the_same_database_refuses_to_start(tmp_path: Path) -> None:
     async def go() -> None:
         async with platform(tmp_path) as (_, bot):
             await bot.start()
-            second = [sys.executable, "-m", "relay", "run", "--role", "sender", "--config", str(bot.config)]
-            done = await asyncio.to_thread(
-                subprocess.run, second, env=bot.environment, capture_output=True, timeout=30, check=False
-            )
-            assert done.returncode == 1
-            assert b"stop that one first" in done.stderr
+            await bot.pid("sender")
+            for role in ((), ("--role", "sender")):
+                done = await asyncio.to_thread(_second, bot, *role)
+                assert done.returncode == 1
+                assert b"stop that one first" in done.stderr
 
     asyncio.run(go())
 
