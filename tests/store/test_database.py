@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import stat
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -234,3 +236,20 @@ async def test_a_loop_that_closes_its_database_finishes_what_was_asked_for(tmp_p
     again = Database(tmp_path / "relay.db")
     assert len(await again.read(keys)) == 100
     again.close()
+
+
+@rule
+async def test_a_handler_that_keeps_the_interpreter_keeps_nobody_from_the_database(tmp_path: Path) -> None:
+    database, loop, ended = Database(tmp_path / "relay.db", patient=True), asyncio.get_running_loop(), []
+
+    def hang() -> None:
+        re.match(r"(a+)+$", "a" * 22 + "b")
+        ended.append(time.time())
+
+    await database.write(partial(put, key="none"))  # now the thread that commits has started
+    began, job = time.time(), database.share(one_by_one, partial(put, key="one"))
+    loop.call_soon(hang)  # in the turn in which the commit is given to the thread
+    await job
+    committed = (tmp_path / "relay.db-wal").stat().st_mtime
+    assert committed - began < (ended[0] - began) / 2
+    database.close()

@@ -159,13 +159,21 @@ class LoopWriter:
 
     async def _synced(self) -> None:
         """Commit in a thread; whoever cancels us meanwhile changes nothing for those who wait."""
-        self._commit = self._commits.submit(self._transactions.commit)
+        begun = threading.Lock()
+        begun.acquire()
+        self._commit = self._commits.submit(self._sync, begun)
+        begun.acquire()  # what runs next may keep the interpreter: by then, the commit is not to need it
         try:
             await asyncio.wrap_future(self._commit)
         except asyncio.CancelledError:
             if self._in_hand:
                 self._conclude()
             raise
+
+    def _sync(self, begun: threading.Lock) -> None:
+        """Commit, with the interpreter in hand until SQLite is at it."""
+        begun.release()
+        self._transactions.commit()
 
     def _conclude(self) -> None:
         """Commit here and now, unless a thread has done so or is about to."""
