@@ -13,6 +13,7 @@ from relay.roles import open_store
 from relay.supervisor.check import Check
 from relay.supervisor.signals import Signals
 from relay.supervisor.sockets import open_doors
+from relay.supervisor.start import Start
 from relay.supervisor.supervisor import LOOK, Supervisor
 
 
@@ -35,25 +36,27 @@ def _supervise(path: Path, config: Config) -> None:
     configure_log(config)
     signals = Signals()
     with signals.heeded():
-        check = Check(path)
+        check, start = Check(path), Start()
         try:
             while not check.over() and not signals.stopping:
                 signals.wait(LOOK)
             if signals.stopping:
                 return
             check.judge(strictly=False)
+            check.end()
+            _run(path, load(path, files=check.files), check, signals, start)
         finally:
             check.end()
-        _run(path, load(path, files=check.files), check, signals)
+            start.end()
 
 
-def _run(path: Path, config: Config, check: Check, signals: Signals) -> None:
+def _run(path: Path, config: Config, check: Check, signals: Signals, start: Start) -> None:
     lock = RoleLock(config.database, "supervisor")
     try:
         open_store(config, SystemClock()).close()  # migrates, before anybody else looks
         doors = open_doors(config)
         try:
-            Supervisor(path, config, check.files, doors, signals).run()
+            Supervisor(path, config, check.files, doors, signals, start).run()
         finally:
             for door in doors.values():
                 door.close()

@@ -45,6 +45,8 @@ class Check:
 
     def end(self) -> None:
         """Let go of it and of what plugins started in it, whether it is over or not."""
+        if self._told.closed:
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)  # the warden keeps this number from being reused
         self._process.wait()

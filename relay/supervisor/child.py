@@ -147,13 +147,19 @@ class Child:
     def ended(self) -> bool:
         """Whether it is over; if so, it is buried, and what it left behind is ended."""
         if self._process.returncode is None and _dead(self._process):
-            self.kill()
-            self._process.wait()
-            self._warden.end()
-            self._channel.close()
-            if self._pulse is not None:
-                self._pulse.close()
+            self.bury()
         return self._process.returncode is not None
+
+    def bury(self) -> None:
+        """End what is left of it, and let go of all that belonged to it; no harm in doing so twice."""
+        if self._process.returncode is not None:
+            return
+        self.kill()
+        self._process.wait()
+        self._warden.end()
+        self._channel.close()
+        if self._pulse is not None:
+            self._pulse.close()
 
 
 def _dead(process: subprocess.Popen[bytes]) -> bool:

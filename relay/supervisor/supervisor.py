@@ -21,6 +21,7 @@ from relay.supervisor.child import Child, Order
 from relay.supervisor.post import Post
 from relay.supervisor.signals import Signals
 from relay.supervisor.spare import Spare
+from relay.supervisor.start import Start
 
 log = structlog.get_logger("relay.supervisor")
 
@@ -35,15 +36,21 @@ FIXED = (("server", "host"), ("server", "port"), ("console", "host"), ("console"
 class Supervisor:
     """Runs from the first start of all roles to the last one's end."""
 
-    def __init__(
-        self, path: Path, config: Config, files: Files, doors: dict[str, socket.socket], signals: Signals
+    def __init__(  # noqa: PLR0913, RUF100 - what was opened and begun before
+        self,
+        path: Path,
+        config: Config,
+        files: Files,
+        doors: dict[str, socket.socket],
+        signals: Signals,
+        start: Start,
     ) -> None:
         self._path = path
         self._config = config
         self._files = _shelved(files)
         self._signals = signals
-        self._lifeline, self._held = os.pipe()
-        self._spare = Spare(self._lifeline)
+        self._lifeline = start.lifeline
+        self._spare = Spare(start.lifeline, start.receiver)
         self._posts = [
             Post(role, doors.get(role), self._child_for)
             for role in ROLES
@@ -79,7 +86,7 @@ class Supervisor:
 
     def _child_for(self, post: Post) -> Child:
         """The spare, or a new process; with the role it is to have."""
-        child = self._spare.take(time.monotonic()) or Child(self._lifeline, post.role)
+        child = self._spare.take(time.monotonic(), post.role) or Child(self._lifeline, post.role)
         child.become(Order(post.role, self._path, self._files, post.door, self._limit(post.role)))
         return child
 
@@ -156,8 +163,7 @@ class Supervisor:
                 if now > until:
                     child.give_up(now)
             self._wait(left)
-        for pipe in (self._held, self._lifeline, self._files):
-            os.close(pipe)
+        os.close(self._files)
 
 
 def _shelved(files: Files) -> int:
