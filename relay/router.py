@@ -29,7 +29,8 @@ from relay.tasks import Tasks
 log = structlog.get_logger("relay.router")
 
 COPY_PATIENCE = 5_000  # ms that a copy waits for the acting account's own (contract 4.2)
-IDENTIFY_BATCH = 200  # in one transaction: so long the receiver waits for the lock, some 10 ms at the most
+IDENTIFY_TURNS = 4
+IDENTIFY_BATCH = 64  # in one transaction: so long the receiver waits for the lock, some 5 ms
 MOST_AT_ONCE = 64  # messages in hand, not counting the slow ones
 MOST_IN_HAND = 1024  # messages in hand, counting them
 SLOW = 250  # ms after which a message in hand keeps no other one from its turn
@@ -147,6 +148,13 @@ class Router:
         self._started = True
 
     async def _identify(self) -> bool:
+        """Look at what is new, in short transactions, and far enough that all conversations take turns."""
+        for _ in range(IDENTIFY_TURNS):
+            if not await self._identify_some():
+                return False
+        return True
+
+    async def _identify_some(self) -> bool:
         new, looked_at = await self._insist(
             lambda: self._store.identify(
                 IDENTIFY_BATCH, self._settings.remember, include_own=self._pipeline.includes_own

@@ -155,7 +155,8 @@ def _skip(connection: apsw.Connection, new: _Candidate, *, reason: str, own: boo
 
 def _source(connection: apsw.Connection, new: _Candidate) -> tuple[int, int | None]:
     """The source that this is a copy of, made now if it is the first, and by what it was acted on."""
-    known = _by_wx_svrid(connection, new) or _by_count(connection, new)
+    fingerprint = new.fingerprint() if new.chat_type == "room" else b""
+    known = _by_wx_svrid(connection, new) or _by_count(connection, new, fingerprint)
     if known is None:
         connection.execute(
             "INSERT INTO sources (scope, wx_svrid, at) VALUES (?, ?, ?)",
@@ -163,7 +164,7 @@ def _source(connection: apsw.Connection, new: _Candidate) -> tuple[int, int | No
         )
         known = (connection.last_insert_rowid(), None)
     if new.chat_type == "room":
-        _record_copy(connection, new, known[0])
+        _record_copy(connection, new, known[0], fingerprint)
         connection.execute(  # the first of ours that is heard in a room acts there
             "INSERT OR IGNORE INTO rooms VALUES (?, ?, ?)", (new.chat, new.account, new.received_at)
         )
@@ -180,7 +181,9 @@ def _by_wx_svrid(connection: apsw.Connection, new: _Candidate) -> tuple[int, int
     )
 
 
-def _by_count(connection: apsw.Connection, new: _Candidate) -> tuple[int, int | None] | None:
+def _by_count(
+    connection: apsw.Connection, new: _Candidate, fingerprint: bytes
+) -> tuple[int, int | None] | None:
     """The k-th copy at one account is the k-th at another, unless WeCom's own ids say otherwise."""
     if new.chat_type != "room":
         return None
@@ -193,7 +196,7 @@ def _by_count(connection: apsw.Connection, new: _Candidate) -> tuple[int, int | 
           AND k = (SELECT count(*) FROM copies WHERE fingerprint = ?1 AND account = ?2)
         LIMIT 1
         """,
-        (new.fingerprint(), new.account),
+        (fingerprint, new.account),
     )
     if row is None or (new.wx_svrid and row[2]):
         return None
@@ -202,11 +205,11 @@ def _by_count(connection: apsw.Connection, new: _Candidate) -> tuple[int, int | 
     return row[0], row[1]
 
 
-def _record_copy(connection: apsw.Connection, new: _Candidate, source: int) -> None:
+def _record_copy(connection: apsw.Connection, new: _Candidate, source: int, fingerprint: bytes) -> None:
     connection.execute(
         """
         INSERT INTO copies (fingerprint, account, k, source)
         VALUES (?1, ?2, (SELECT count(*) FROM copies WHERE fingerprint = ?1 AND account = ?2), ?3)
         """,
-        (new.fingerprint(), new.account, source),
+        (fingerprint, new.account, source),
     )
