@@ -69,6 +69,7 @@ class Sender:
         self._found_at = 0
         self._opens_at = 0  #: when the first account that its pace holds up may send again
         self._origin = ""
+        self._signals_after = (0, 0)  #: how far those that wait for more evidence were looked through
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until told to stop, then wait for the answers that are due."""
@@ -97,9 +98,10 @@ class Sender:
             await self._begin()
         if self._directory.due() and not self._errands:
             self._errands.start(self._directory.refresh())
-        await self._settle_signals()
-        await self._notices.settled(await self._store.settle_due())
-        return await self._start_due()
+        behind = await self._settle_signals()
+        if not behind:  # or silence would be found where an answer waits to be read
+            await self._notices.settled(await self._store.settle_due())
+        return await self._start_due() or behind
 
     async def _begin(self) -> None:
         now = self._clock.now()
@@ -109,16 +111,18 @@ class Sender:
 
     # -- what came back --------------------------------------------------------
 
-    async def _settle_signals(self) -> None:
-        after = (0, 0)
-        while signals := await self._store.signals(after, SIGNALS_AT_ONCE):
-            verdicts = [verdict for each in signals if (verdict := await self._judge(each)) is not None]
-            if verdicts:
-                await self._store.settle(verdicts, self._settings.policy.confirm_after)
-            after = (
-                max([each.id for each in signals if not each.failure], default=after[0]),
-                max([each.id for each in signals if each.failure], default=after[1]),
-            )
+    async def _settle_signals(self) -> bool:
+        """So many of them that what is due waits for no flood of our own words; true while there are more."""
+        after = self._signals_after
+        signals = await self._store.signals(after, SIGNALS_AT_ONCE)
+        verdicts = [verdict for each in signals if (verdict := await self._judge(each)) is not None]
+        if verdicts:
+            await self._store.settle(verdicts, self._settings.policy.confirm_after)
+        more = len(signals) >= SIGNALS_AT_ONCE
+        said = max([each.id for each in signals if not each.failure], default=after[0])
+        failed = max([each.id for each in signals if each.failure], default=after[1])
+        self._signals_after = (said, failed) if more else (0, 0)
+        return more
 
     async def _judge(self, signal: Signal) -> Verdict | None:
         tracked = await self._tracked(signal)

@@ -283,3 +283,15 @@ async def test_what_cannot_be_put_into_a_request_fails_and_holds_up_nothing() ->
         )
         await bot.work()
         assert await states(bot) == ["failed", "accepted"]
+
+
+@rule
+async def test_what_is_due_waits_for_no_flood_of_our_own_words() -> None:
+    desk = Desk()
+    async with answering(desk) as bot:
+        await receive(bot, *(entry(f"9{n}", "typed by staff", from_wxid=ONE) for n in range(1000)))
+        await ask_price(bot)
+        await start(bot, desk)
+        assert len(await bot.store.signals((0, 0), 1000)) >= 400
+        await bot.work()
+        assert await bot.store.signals((0, 0), 1000) == []
