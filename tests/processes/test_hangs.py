@@ -139,11 +139,18 @@ def test_a_bot_that_was_stopped_as_a_whole_accuses_nobody(tmp_path: Path) -> Non
         async with platform(tmp_path) as (_, bot):
             _spoil(bot)
             await bot.start()
+            await until(lambda: len(bot.told("role_serving")) == 4)
+            assert bot.process is not None
             stopped = bot.pids()
-            for number in (signal.SIGSTOP, signal.SIGCONT):
-                for pid in stopped:
-                    os.kill(pid, number)
-                await asyncio.sleep(5)
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            await asyncio.sleep(5)
+            bot.process.send_signal(signal.SIGCONT)  # it looks before any other can show life
+            await asyncio.sleep(0.5)
+            assert not bot.told("role_hung")
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+            await asyncio.sleep(1)
             assert not bot.told("role_hung")
 
     asyncio.run(go())

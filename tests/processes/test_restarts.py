@@ -24,6 +24,7 @@ RATE = 200.0  # callbacks a second
 SECOND = 1000.0  # ms: the platform's
 MOST = 4.0  # seconds that one restart takes, on average
 PAUSE = 0.3  # seconds, at most, between what one restart brought and the next
+PREPARATION = 120.0  # seconds, at most, in which the load makes its bodies
 AFTER = 0.5  # seconds of load after the last
 ROLES = ("receiver", "router", "sender", "console")
 MOST_IN_HAND = 20  # requests that a receiver may have at a time, at this rate
@@ -75,7 +76,8 @@ class Pushing:
         enough = asyncio.Event()
         pushing = asyncio.create_task(self._push(times * MOST, enough))
         try:
-            await until(lambda: _stored(self._bot.folder))
+            await until(lambda: len(self._bot.told("role_serving")) == len(ROLES))
+            await until(lambda: _stored(self._bot.folder), PREPARATION)
             await shaking.run(times)
             assert not pushing.done(), "the load ended before the shaking did"
             await asyncio.sleep(AFTER)
