@@ -42,7 +42,7 @@ BEAT = 1.0  # seconds between two reports of being alive
 RESERVE = 4.0  # seconds, of the grace, that are left when the last idle connections are closed
 LAST_TRY = 3.0  # seconds, of the grace, in which the receiver tries once more to write what is late
 YOUNG_OBJECTS = 10_000  # that may come together before the garbage collector looks at them
-GRACE = 9.0  # seconds to finish what is in hand: all of the bot ends within 10
+GRACE = 8.5  # seconds to finish what is in hand: all ends within 10, the killing of whoever hangs included
 SUCCESSION = 6.0  # seconds, of the grace, in which a door stays open for a successor to come
 NICENESS = {"sender": 2, "console": 5}  # whatever they do waits for the receiver; the router see `bounds`
 

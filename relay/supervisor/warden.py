@@ -12,7 +12,7 @@ import subprocess
 
 from relay.process import GRACE
 
-PATIENCE = int(GRACE) + 3  # seconds that a role has for its own end
+PATIENCE = int(GRACE) + 4  # seconds that a role has for its own end
 SCRIPT = 'read -r _; sleep "$0"; kill -9 0'
 
 
