@@ -103,7 +103,10 @@ class Child:
 
     def _hear_loaded(self) -> None:
         with contextlib.suppress(OSError):
-            self.loaded = bool(self._channel.recv(1)) or self.loaded
+            if self._channel.recv(1) and not self.loaded:
+                self.loaded = True
+                if not self.role:
+                    log.info("spare_loaded", pid=self.pid)
 
     def _hear(self, pulse: Pulse, now: float) -> None:
         said = pulse.hear(now)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -113,11 +112,9 @@ def test_a_receiver_leaves_only_once_its_successor_serves(tmp_path: Path, whom: 
                 bot.process.send_signal(signal.SIGHUP)
             else:
                 os.kill(before, signal.SIGTERM)
-            await until(lambda: gone(before))
-            after = await bot.pid("receiver")
-            lines = [json.loads(line) for line in (tmp_path / "bot.log").read_text().splitlines()]
-            told = [(line["event"], line.get("pid")) for line in lines]
-            assert told.index(("role_serving", after)) < told.index(("role_leaving", before))
+            await until(lambda: bot.told("role_leaving", pid=before))
+            first, second = (line["pid"] for line in bot.told("role_serving", role="receiver"))
+            assert (first, gone(second)) == (before, False)
 
     asyncio.run(go())
 
