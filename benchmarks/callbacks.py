@@ -16,20 +16,27 @@ FIRST = 7_000_000_000_000_000_000  # svrids begin here; every callback's is its 
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """Who says what and where: texts and (account, chat) pairs, each taken in turn; `{n}` is the number."""
+    """Who says what and where: texts and (account, chat) pairs, each taken in turn; `{n}` is the number.
+
+    So many `echoes` follow on each message: the account of ours says the same there, as after a forward.
+    """
 
     texts: Sequence[str]
     places: Sequence[tuple[str, str]]
     sender: str = CUSTOMER
     first: int = 0
+    echoes: int = 0
 
     def plaintexts(self) -> Iterator[bytes]:
         """One notification after another, without end; `svrid` is FIRST + first + position."""
         places, texts = itertools.cycle(self.places), itertools.cycle(self.texts)
-        for number in itertools.count(self.first):
-            yield self._notification(number, next(places), next(texts))
+        numbers = itertools.count(self.first)
+        for place, text in zip(places, texts, strict=True):
+            yield self._notification(next(numbers), place, text, self.sender)
+            for _ in range(self.echoes):
+                yield self._notification(next(numbers), place, text, place[0])
 
-    def _notification(self, number: int, place: tuple[str, str], text: str) -> bytes:
+    def _notification(self, number: int, place: tuple[str, str], text: str, sender: str) -> bytes:
         account, chat = place
         entry = chat_entry(
             svrid=str(FIRST + number),
@@ -39,7 +46,7 @@ class Talk:
             account=account,
             chat=chat,
             is_room=chat.startswith("R:"),
-            sender=self.sender,
+            sender=sender,
             to=chat,
             msg_type="text",
             content=text_content(text.replace("{n}", str(number))),

@@ -23,9 +23,10 @@ from relay.testing import SECRETS
 
 SECOND = 1000.0  # ms: the platform's
 REPLY_WITHIN = 10_000  # ms, from receipt to the request's start
-RULES = 50  # one message in so many gets a reply
+RULES = 21  # one customer's message in so many gets a reply: in every chat in turn
 PLACES = [(account(team), f"788130000{team}{number:07}") for number in range(25) for team in range(TEAMS)]
-TALK = Talk(["hello {n}"] * (RULES - 1) + ["what price, {n}?"], PLACES)
+ECHOES = 2  # of our own accounts, after each message: as where rooms are mirrored to two others
+TALK = Talk(["hello {n}"] * (RULES - 1) + ["what price, {n}?"], PLACES, echoes=ECHOES)
 KEY = SECRETS["RELAY_AES_KEY"].encode()
 FATE = {DIES: "set_aside", HANGS: "set_aside"}
 
@@ -74,8 +75,12 @@ def rewrite(bot: LiveBot, old: str, new: str) -> None:
 
 def settled(bot: LiveBot) -> bool:
     waiting = "SELECT count(*) FROM messages WHERE state = 'waiting'"
+    return rows(bot, waiting) == [(0,)] and delivered(bot)
+
+
+def delivered(bot: LiveBot) -> bool:
     moving = "SELECT count(*) FROM deliveries WHERE state IN ('queued', 'sending', 'unknown', 'accepted')"
-    return rows(bot, waiting) == [(0,)] and rows(bot, moving) == [(0,)]
+    return rows(bot, moving) == [(0,)]
 
 
 async def suffer(folder: Path, bad: BadPlugin, rate: float, seconds: float) -> Ordeal:
@@ -103,12 +108,12 @@ WHERE deliveries.plugin = 'keyword_reply' GROUP BY deliveries.id
 
 
 async def look(bot: LiveBot, report: Report) -> Ordeal:
-    place = f"--chat={rooms(0)[0]}"
-    (poison,) = (row for row in await bot.command("messages", place) if row["text"] == WORD)
+    ((number,),) = rows(bot, f"SELECT id FROM messages WHERE chat = '{rooms(0)[0]}'")
+    poison = await bot.command("explain", f"m{number}")
     return Ordeal(
         report=report,
         poison=poison,
-        trace=(await bot.command("explain", poison["id"]))["trace"],
+        trace=poison["trace"],
         waits=[int(row[0]) for row in rows(bot, WAITS)],
         deliveries=dict(rows(bot, "SELECT state, count(*) FROM deliveries GROUP BY 1")),
         doubtful=int(rows(bot, "SELECT count(*) FROM attempts WHERE outcome <> 'taken'")[0][0]),
@@ -116,10 +121,11 @@ async def look(bot: LiveBot, report: Report) -> Ordeal:
 
 
 def check(ordeal: Ordeal, bad: BadPlugin, log: str) -> None:
+    """The whole promise; on a machine that keeps it for `HARMLESS` plugins at that rate too."""
     count = len(ordeal.report.pushes)
     assert ordeal.report.outcomes() == {"answered": count}
     assert ordeal.report.late(SECOND) == []
-    assert len(ordeal.waits) == count // RULES
+    assert len(ordeal.waits) == -(-count // (1 + ECHOES)) // RULES
     assert max(ordeal.waits) < REPLY_WITHIN
     assert set(ordeal.deliveries) == {"delivered"}
     assert ordeal.doubtful == 0
@@ -165,7 +171,7 @@ def test_a_request_on_its_way_is_settled_as_if_the_router_had_not_died(tmp_path:
             rewrite(bot, 'timeout = "2s"', 'timeout = "60s"')
             await bot.start()
             await die_meanwhile(simulator, bot)
-            await until(lambda: settled(bot), 60)
+            await until(lambda: delivered(bot), 60)
             attempted = "SELECT state, attempts, count(*) FROM deliveries WHERE kind = 'send' GROUP BY 1, 2"
             assert rows(bot, attempted) == [("delivered", 1, TEAMS - 1)]
             assert await bot.stop() == 0
@@ -176,7 +182,7 @@ def test_a_request_on_its_way_is_settled_as_if_the_router_had_not_died(tmp_path:
 # -- the control ---------------------------------------------------------------
 
 BUSY = BadPlugin(
-    "busy for a while", "until = time.monotonic() + 3\nwhile time.monotonic() < until: pass", FAILS
+    "busy for a while", "until = time.monotonic() + 2\nwhile time.monotonic() < until: pass", FAILS
 )
 
 
@@ -192,7 +198,7 @@ def test_the_same_plugin_in_the_receivers_process_makes_answers_late(tmp_path: P
             try:
                 await until(lambda: listens(bot.public))
                 talk = Talk([WORD] + ["hello {n}"] * 999, PLACES)
-                return await push(order(bot, 100, 3), talk, KEY)
+                return await push(order(bot, 100, 1.5), talk, KEY)
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     serving.kill()
