@@ -24,10 +24,10 @@ demo: $(VENV)/demo.stamp
 	@exec $(BIN)/relay demo
 
 test: lint
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(COMPILED) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 faults: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -v -m long
+	$(COMPILED) $(BIN)/python -m pytest -v -m long
 
 fuzz: $(VENV)/fuzz.stamp
 	PYTHONPATH=tests $(BIN)/python -m fuzz
@@ -38,11 +38,14 @@ lint: $(VENV)/test.stamp
 	$(BIN)/mypy
 
 bench: $(VENV)/demo.stamp
-	$(BIN)/python -m benchmarks
+	$(COMPILED) $(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A bot is many short-lived processes: where Python may keep nothing compiled, each compiles everything anew.
+COMPILED = env -u PYTHONDONTWRITEBYTECODE
 
 # --- the environment -------------------------------------------------------------------------
 
