@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from relay.console.metrics import METRICS, Snapshot, written
+from relay.diagnosis import REASONS
 from relay.store.states import DeliveryState
 from relay.testing import asgi_call
 
@@ -66,7 +67,11 @@ def test_words_from_outside_are_no_labels() -> None:
     hostile |= {"events_total:taskDone": 3, "damaged_total:json": 2, "damaged_total:Wei Li <7881>": 5}
     numbers = seen(counters=hostile)
     assert numbers["relay_events"] == {"chatMsgSendFail": 0, "contacts": 0, "taskDone": 3, "other": 1000}
-    assert numbers["relay_damaged"] == {"json": 2, "other": 5}
+    assert numbers["relay_damaged"] == dict.fromkeys(REASONS, 0) | {"json": 2, "other": 5}
+
+
+def test_every_reason_is_told_at_zero_so_that_an_alarm_sees_the_first_one() -> None:
+    assert seen()["relay_damaged"] == dict.fromkeys((*REASONS, "other"), 0)
 
 
 @pytest.fixture
