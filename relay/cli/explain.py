@@ -75,7 +75,7 @@ def _show(config: Config, told: Told, *, ids: bool) -> None:
     console.print()
     console.print(Styled(view.said(texts.DELIVERIES), "bold"))
     if told["deliveries"]:
-        print_table(console, DELIVERIES, told["deliveries"], view)
+        print_table(console, DELIVERIES, told["deliveries"], view, whole=True)
     else:
         console.print(view.said(texts.NO_DELIVERIES), style="dim")
 

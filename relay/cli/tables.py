@@ -135,8 +135,13 @@ class Column:
     right: bool = False
 
 
-def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Row], view: View) -> None:
-    """Print the columns that have room and something to say; what is too long ends with an ellipsis."""
+def print_table(
+    console: Console, columns: Sequence[Column], rows: Sequence[Row], view: View, *, whole: bool = False
+) -> None:
+    """Print the columns that have room and something to say; what is too long ends with an ellipsis.
+
+    `whole`: in columns that share the room it goes on in the next line instead.
+    """
     told = {
         column: [_styled(column.cell(row, view)) for row in rows]
         for column in columns
@@ -155,8 +160,8 @@ def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Row]
     for column in shown:
         table.add_column(
             Styled(view.said(column.header)),
-            no_wrap=True,
-            overflow="ellipsis",
+            no_wrap=not (whole and column.share),
+            overflow="fold" if whole and column.share else "ellipsis",
             ratio=column.share or None,
             justify="right" if column.right else "left",
         )

@@ -133,7 +133,7 @@ NOTHING_SENT = Text(
 WOULD_SAY = Text("「{said}」", '"{said}"')
 HEARD_BY = Text("由我方账号听到：", "heard by")
 NO_ACCOUNT = Text(
-    "还不知道我方账号；用 --account 指定", "no account of ours is known yet; --account names one"
+    "还不知道我方账号；用 --account 指定", "nobody: no account of ours is known yet; --account names one"
 )
 VERBATIM = Text("原样", "verbatim")
 AFTER = Text("{seconds:g} 秒后", "after {seconds:g} s")

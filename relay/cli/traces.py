@@ -28,7 +28,7 @@ COLOURS = {
 
 def print_trace(console: Console, rows: Sequence[Row], view: View) -> None:
     """One row for each line that a rule left, in the order in which they ran."""
-    print_table(console, COLUMNS, rows, view)
+    print_table(console, COLUMNS, rows, view, whole=True)
 
 
 def reason(text: object, view: View) -> str:

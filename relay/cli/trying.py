@@ -138,7 +138,7 @@ def _show(config: Config, told: Told, *, ids: bool) -> None:
     _show_message(console, told["message"], view)
     console.print(Styled(view.said(texts.DECISIONS_MADE), "bold"))
     if told["decisions"]:
-        print_table(console, COLUMNS, told["decisions"], view)
+        print_table(console, COLUMNS, told["decisions"], view, whole=True)
     else:
         console.print(view.said(texts.NO_DECISIONS), style="dim")
     console.print()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,14 @@ def test_one_that_was_skipped_says_so(relay: Relay, filled: Path) -> None:
     told = relay("explain", "m2", "--config", str(filled)).out
     assert "我方消息" in told
     assert "没有交给插件" in told
+
+
+def test_a_long_reason_is_told_to_its_end_however_narrow_the_screen(
+    relay: Relay, filled: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(filled.parent, tmp_path, dirs_exist_ok=True)
+    with sqlite3.connect(tmp_path / "relay.db") as connection:
+        connection.execute("UPDATE traces SET reason = ?", ("ValueError: " + "x" * 200,))
+        connection.execute("UPDATE deliveries SET error = ?", ("errcode 406: " + "q" * 200,))
+    told = relay("explain", "m1", "--config", str(tmp_path / "bot.toml"), columns=80).out
+    assert (told.count("x"), told.count("q")) == (2 * 200, 200)

@@ -59,6 +59,13 @@ def test_it_does_what_the_live_bot_did(relay: Relay, filled: Path) -> None:
     assert [(each["target"]) for each in lived["deliveries"]] == told["decisions"][0]["targets"]
 
 
+def test_people_read_a_long_reply_to_its_end_however_narrow_the_screen(relay: Relay, empty: Path) -> None:
+    reply = "这是一句很长的回复，" * 20 + "到此为止吧"
+    empty.write_text(empty.read_text("utf-8").replace("您好", reply), "utf-8")
+    told = relay("try", "价格多少", *SAID, "--config", str(empty), columns=80).out
+    assert (told.count("复"), told.count("吧")) == (20 + 1, 1)  # and once where the trace says 回复
+
+
 def test_nothing_is_written_and_nothing_is_remembered(relay: Relay, filled: Path) -> None:
     before = everything(filled)
     assert tried(relay, filled, "价格多少") != tried(relay, filled, "hello")
