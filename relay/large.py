@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -22,8 +22,14 @@ PROMPTLY = 0.25  # seconds in which an ordinary large body is read and written; 
 MOST_ATTEMPTS = 3  # a body whose reading ended the process so often is read no more
 
 Read = Callable[[bytes], Iterator[Reading]]
-Write = Callable[[Reading], Awaitable[None]]
-Insist = Callable[[Callable[[], Awaitable[T]]], Coroutine[Any, Any, T]]
+Write = Callable[[Reading, int], Awaitable[None]]
+
+
+class Insist(Protocol):
+    """Repeats what the disk refuses."""
+
+    def __call__(self, write: Callable[[], Awaitable[T]], /) -> Coroutine[Any, Any, T]:
+        """`StorageError` only when the process ends."""
 
 
 @dataclass(slots=True, repr=False, eq=False)
@@ -31,6 +37,7 @@ class _InHand:
     """A body on its way: whether it is being read, and what puts its bytes aside meanwhile."""
 
     body: bytes
+    received_at: int
     begun: bool = False
     aside: asyncio.Task[int] | None = None
 
@@ -38,8 +45,8 @@ class _InHand:
 class Large:
     """Reads large bodies one at a time, a part at a time, in a thread."""
 
-    def __init__(self, store: Store, read: Read, write: Write, insist: Insist[int]) -> None:
-        """`write` puts a part of a body on disk; `insist` repeats what the disk refuses."""
+    def __init__(self, store: Store, read: Read, write: Write, insist: Insist) -> None:
+        """`write` puts a part of a body on disk, as received when the body was."""
         self._store = store
         self._read = read
         self._write = write
@@ -47,15 +54,15 @@ class Large:
         self._one_at_a_time = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def keep(self, body: bytes) -> None:
+    async def keep(self, body: bytes, received_at: int) -> None:
         """Return once all that a body brought is on disk, or its bytes are, to be read later."""
-        hand = _InHand(body)
+        hand = _InHand(body, received_at)
         task = asyncio.create_task(self._take(hand))
         try:
             if (await asyncio.wait({task}, timeout=PROMPTLY))[0]:
                 task.result()
                 return
-            hand.aside = asyncio.create_task(self._insist(lambda: self._store.put_aside(body)))
+            hand.aside = asyncio.create_task(self._insist(lambda: self._store.put_aside(body, received_at)))
             if hand.begun:
                 self._hold(task)
             else:
@@ -85,24 +92,27 @@ class Large:
         async with self._one_at_a_time:
             hand.begun = True
             try:
-                await self._split(hand.body)
+                await self._split(hand.body, hand.received_at)
             except Exception as exc:
                 if hand.aside is None:
                     raise
-                await self._give_up(hand.body, exc)
+                await self._give_up(hand.body, hand.received_at, exc)
             if hand.aside is not None:
-                await self._store.drop_aside(await hand.aside)
+                await self._drop(await hand.aside)
 
-    async def _split(self, body: bytes) -> None:
+    async def _split(self, body: bytes, received_at: int) -> None:
         parts = self._read(body)
         while (part := await asyncio.to_thread(next, parts, None)) is not None:
-            await self._write(part)
+            await self._write(part, received_at)
 
-    async def _give_up(self, body: bytes, exc: Exception) -> None:
+    async def _give_up(self, body: bytes, received_at: int, exc: Exception) -> None:
         if isinstance(exc, StorageError):  # the process ends; the next one finds what was put aside
             raise exc
         log.error("callback_not_understood", error=type(exc).__name__, at="", bytes=len(body))
-        await self._write(Reading((), (Damage("internal", body),), 1))
+        await self._write(Reading((), (Damage("internal", body),), 1), received_at)
+
+    async def _drop(self, number: int) -> None:
+        await self._insist(lambda: self._store.drop_aside(number))
 
     async def _work_off(self) -> None:
         more = True
@@ -111,17 +121,17 @@ class Large:
                 more = await self._next_aside()
 
     async def _next_aside(self) -> bool:
-        found = await self._store.take_aside()
+        found = await self._insist(lambda: self._store.take_aside())
         if found is None:
             return False
-        number, body, attempts = found
+        number, body, received_at, attempts = found
         try:
             if attempts > MOST_ATTEMPTS:
                 raise RuntimeError("the receiver died over it")
-            await self._split(body)
+            await self._split(body, received_at)
         except Exception as exc:  # noqa: BLE001 - a border: it is kept as damage
-            await self._give_up(body, exc)
-        await self._store.drop_aside(number)
+            await self._give_up(body, received_at, exc)
+        await self._drop(number)
         return True
 
 

@@ -245,7 +245,7 @@ async def _receiver(config: Config, store: Store, clock: Clock, orders: _Orders)
     from relay.receiver import create_app
 
     await store.add_accounts(config.platform.accounts, "configured")
-    receiver = build_receiver(config, store)
+    receiver = build_receiver(config, store, clock)
     receiver.resume()
     app = create_app(receiver, receiver_settings(config))
     await app.state.sources.look(store)

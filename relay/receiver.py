@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
+from relay.clock import Clock
 from relay.errors import BodyError, StorageError
 from relay.large import Large
 from relay.sources import Network, Sources
@@ -72,9 +73,10 @@ def _answer_all(batch: list[_Waiting]) -> None:
 class Receiver:
     """Opens, splits and keeps callback bodies."""
 
-    def __init__(self, store: Store, settings: ReceiverSettings) -> None:
+    def __init__(self, store: Store, settings: ReceiverSettings, clock: Clock) -> None:
         self._store = store
         self._settings = settings
+        self._clock = clock
         self._accounts: set[str] = set()
         self._batch: list[_Waiting] = []  # what this turn of the loop has brought so far
         self._under_way: dict[asyncio.Task[None], list[int]] = {}  # batches, and how large their bodies are
@@ -120,12 +122,13 @@ class Receiver:
     def _send_off(self) -> None:
         """Write what this turn of the loop brought: one task and one clock for all of it cost less."""
         batch, self._batch = self._batch, []
+        now = self._clock.now()  # also for what the disk takes much later: answers expire by it
         good = [each for each in batch if each.reading is not None]
         if good:
-            self._begin(self._keep_batch(good), good)
+            self._begin(self._keep_batch(good, now), good)
         for each in batch:
             if each.reading is None:
-                self._begin(self._keep_in_the_end(each.body), [each])
+                self._begin(self._keep_in_the_end(each.body, now), [each])
 
     def _begin(self, work: Coroutine[object, object, None], batch: list[_Waiting]) -> None:
         task = asyncio.create_task(work)
@@ -169,45 +172,45 @@ class Receiver:
         self._uncounted["lost_total"] += 1
         log.error("callback_lost", error=reason, bytes=size)
 
-    async def _keep_batch(self, batch: list[_Waiting]) -> None:
+    async def _keep_batch(self, batch: list[_Waiting], at: int) -> None:
         try:
-            await self._keep_readings([each.reading for each in batch if each.reading is not None])
+            await self._keep_readings([each.reading for each in batch if each.reading is not None], at)
         except StorageError as exc:
             for each in batch:
                 self._lose(len(each.body), str(exc))
         except Exception:  # noqa: BLE001 - a border: whichever of them it was costs itself alone
             for each in batch:
-                await self._keep_in_the_end(each.body)
+                await self._keep_in_the_end(each.body, at)
 
-    async def _keep_in_the_end(self, body: bytes) -> None:
+    async def _keep_in_the_end(self, body: bytes, at: int) -> None:
         try:
-            await self._keep(body)
+            await self._keep(body, at)
         except StorageError as exc:
             self._lose(len(body), str(exc))
         except Exception as exc:  # noqa: BLE001 - a border: what nobody foresaw costs this body alone
             # Where and what kind, but never its words: they may be a customer's.
             place = traceback.extract_tb(exc.__traceback__)[-1]
-            at = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
-            log.error("callback_not_understood", error=type(exc).__name__, at=at, bytes=len(body))
-            await self._keep_unforeseen(body)
+            where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
+            log.error("callback_not_understood", error=type(exc).__name__, at=where, bytes=len(body))
+            await self._keep_unforeseen(body, at)
 
-    async def _keep(self, body: bytes) -> None:
+    async def _keep(self, body: bytes, at: int) -> None:
         """One read and one write, whatever the body is: an answer's time must not tell how good it was."""
         reading = self._read(body)
         if reading is None:
-            await self._large.keep(body)
+            await self._large.keep(body, at)
         else:
-            await self._keep_readings([reading])
+            await self._keep_readings([reading], at)
 
-    async def _keep_one_reading(self, reading: Reading) -> None:
-        await self._keep_readings([reading])
+    async def _keep_one_reading(self, reading: Reading, at: int) -> None:
+        await self._keep_readings([reading], at)
 
-    async def _keep_readings(self, readings: list[Reading]) -> None:
+    async def _keep_readings(self, readings: list[Reading], at: int) -> None:
         entries = [entry for reading in readings for entry in reading.entries]
         named = {entry.account for entry in entries if entry.account}
         new = sorted(named - self._accounts)
         damaged = [(part.reason, part.part) for reading in readings for part in reading.damaged]
-        await self._insist(lambda: self._store.ingest(entries, accounts=new, damaged=damaged))
+        await self._insist(lambda: self._store.ingest(entries, accounts=new, damaged=damaged, received_at=at))
         self._accounts |= named
         for reading in readings if damaged else ():
             self._tell(reading)
@@ -226,9 +229,9 @@ class Receiver:
         if told:
             log.warning("callback_unreadable", parts=sum(told.values()), reasons=told)
 
-    async def _keep_unforeseen(self, body: bytes) -> None:
+    async def _keep_unforeseen(self, body: bytes, at: int) -> None:
         try:
-            await self._insist(lambda: self._store.ingest((), damaged=[("internal", body)]))
+            await self._insist(lambda: self._store.ingest((), damaged=[("internal", body)], received_at=at))
         except StorageError as exc:
             self._lose(len(body), str(exc))
 

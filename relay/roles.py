@@ -88,11 +88,11 @@ def receiver_settings(config: Config) -> ReceiverSettings:
     )
 
 
-def build_receiver(config: Config, store: Store) -> Receiver:
+def build_receiver(config: Config, store: Store, clock: Clock) -> Receiver:
     """The receiver."""
     from relay.receiver import Receiver
 
-    return Receiver(store, receiver_settings(config))
+    return Receiver(store, receiver_settings(config), clock)
 
 
 def build_pipeline(

@@ -152,7 +152,7 @@ class Bot:
         if loading.failed:
             raise PluginError(str(loading.failed[0][1]))
         self.store: SqliteStore = open_store(self.config, clock)
-        self.receiver = build_receiver(self.config, self.store)
+        self.receiver = build_receiver(self.config, self.store, clock)
         self.door = create_app(self.receiver, receiver_settings(self.config))
         self.router = build_router(self.config, self.store, clock, loading.loaded)
         self.sender = build_sender(self.config, self.store, clock, self._transport)

@@ -39,11 +39,12 @@ class Store(Protocol):
         entries: Sequence[Entry],
         accounts: Sequence[str] = (),
         damaged: Sequence[tuple[str, bytes]] = (),
+        received_at: int | None = None,
     ) -> int:
         """Keep what a callback brought before it is answered; returns how many entries were not known before.
 
-        `accounts` were named by the callback, and are ours for good. What could not be read is kept, each
-        part with its reason, bounded, for diagnosis.
+        It came now, or at `received_at`. `accounts` were named by it, and are ours for good. What could not
+        be read is kept, each part with its reason, bounded, for diagnosis.
         """
 
     async def damaged(self, limit: int) -> list[Damaged]:
@@ -52,11 +53,11 @@ class Store(Protocol):
     async def take_in(self, damaged: int, reading: Reading) -> int:
         """Put what a kept body brought in its place, as received when it was; how many entries are new."""
 
-    async def put_aside(self, body: bytes) -> int:
-        """Keep a large callback's bytes until it has been read; its number."""
+    async def put_aside(self, body: bytes, received_at: int | None = None) -> int:
+        """Keep the bytes of a large callback, which came now or then, until it has been read; its number."""
 
-    async def take_aside(self) -> tuple[int, bytes, int] | None:
-        """The oldest of these: number, bytes, and how often its reading was begun."""
+    async def take_aside(self) -> tuple[int, bytes, int, int] | None:
+        """The oldest of these: number, bytes, when it came, and how often its reading was begun."""
 
     async def drop_aside(self, number: int) -> None:
         """Forget one that has been read."""

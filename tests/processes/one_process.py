@@ -20,7 +20,7 @@ async def serve(path: Path) -> None:
     config, clock = load(path), SystemClock()
     store = open_store(config, clock)
     router = build_router(config, store, clock, load_plugins(config).loaded)
-    app = create_app(build_receiver(config, store), receiver_settings(config))
+    app = create_app(build_receiver(config, store, clock), receiver_settings(config))
     server = Server(app, config.server.host, config.server.port, 1, lambda: None)
     stop = asyncio.Event()
     await asyncio.gather(router.run(stop), server.serve_until(stop, None))

@@ -11,6 +11,7 @@ import pytest
 from bots import callback, entry, eventually, make_bot, messages, receive, rule, sealed
 
 from relay import large
+from relay.errors import StorageError
 from relay.testing import Bot
 from relay.wire.notifications import CHUNK_ENTRIES, Reading
 
@@ -27,6 +28,25 @@ async def aside(bot: Bot) -> list[tuple[bytes, int]]:
 
 async def read(bot: Bot) -> bool:
     return not await aside(bot)
+
+
+async def received(bot: Bot) -> list[int]:
+    rows: list[Any] = await bot.store._db.read(
+        lambda db: list(db.execute("SELECT received_at FROM messages"))
+    )
+    return [row[0] for row in rows]
+
+
+def refuse_once(bot: Bot, name: str) -> None:
+    """A disk that is full for a moment."""
+    store: Any = bot.store
+    write = getattr(store, name)
+
+    async def refuse(*_: Any) -> None:
+        setattr(store, name, write)
+        raise StorageError("the disk is full")
+
+    setattr(store, name, refuse)
 
 
 class Slow:
@@ -129,6 +149,29 @@ async def test_an_unforeseen_error_over_a_body_put_aside_costs_that_body_alone()
         assert [each.reason for each in await bot.store.damaged(9)] == ["internal"]
         await receive(bot, entry("later"))
         assert [row["svrid"] for row in await messages(bot)] == ["later"]
+
+
+@rule
+async def test_what_was_put_aside_counts_as_received_when_it_came() -> None:
+    async with make_bot() as bot:
+        came = bot.clock.now()
+        await bot.store.put_aside(callback(entry("1")))
+        bot.clock.jump(7200)
+        bot.receiver.resume()
+        await eventually(lambda: read(bot))
+        assert await received(bot) == [came]
+
+
+@pytest.mark.parametrize("refused", ["take_aside", "drop_aside"])
+@rule
+async def test_what_was_put_aside_is_read_though_the_disk_refuses_meanwhile(refused: str) -> None:
+    async with make_bot() as bot:
+        for number in range(3):
+            await bot.store.put_aside(callback(entry(f"{number}")))
+        refuse_once(bot, refused)
+        bot.receiver.resume()
+        await eventually(lambda: read(bot))
+        assert len(await messages(bot)) == 3
 
 
 @pytest.mark.parametrize("body", [b"x" * 300_000, sealed(b"7" * 300_000), sealed(b"[" * 300_000)])

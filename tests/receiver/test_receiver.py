@@ -158,6 +158,19 @@ async def test_a_callback_that_the_disk_refuses_is_answered_and_written_later(
 
 
 @rule
+async def test_what_the_disk_takes_late_counts_as_received_when_it_came() -> None:
+    async with make_bot() as bot:
+        came, disk = bot.clock.now(), hurried(bot)
+        disk.full = True
+        await receive(bot, entry())
+        bot.clock.jump(7200)
+        disk.full = False
+        await eventually(lambda: ready(bot))
+        kept = await bot.store._db.read(lambda db: db.execute("SELECT received_at FROM messages").fetchall())
+        assert kept == [(came,)]
+
+
+@rule
 async def test_what_waits_for_the_disk_is_bounded_and_the_rest_is_counted_as_lost() -> None:
     async with make_bot() as bot:
         disk = hurried(bot, most_late=len(callback(entry("1"))))

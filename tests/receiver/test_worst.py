@@ -66,7 +66,7 @@ def check(folder: Path, body: bytes, most: int) -> None:
     async def run() -> None:
         store = SqliteStore(folder / "relay.db", SystemClock())
         try:
-            waits = await neighbours(Receiver(store, SETTINGS), body, most)
+            waits = await neighbours(Receiver(store, SETTINGS, SystemClock()), body, most)
             assert waits
             assert max(waits) < LATE
             kept = len(await store.messages(limit=1)), len(await store.damaged(1))

@@ -77,8 +77,10 @@ class SqliteStore:
         entries: Sequence[Entry],
         accounts: Sequence[str] = (),
         damaged: Sequence[tuple[str, bytes]] = (),
+        received_at: int | None = None,
     ) -> int:
-        callback = ingest.Callback(entries, accounts, self._clock.now(), damaged)
+        now = self._clock.now() if received_at is None else received_at
+        callback = ingest.Callback(entries, accounts, now, damaged)
         return await self._db.share(ingest.ingest_all, callback)
 
     async def damaged(self, limit: int) -> list[Damaged]:
@@ -87,11 +89,11 @@ class SqliteStore:
     async def take_in(self, damaged: int, reading: Reading) -> int:
         return await self._db.write(lambda db: ingest.take_in(db, damaged, reading))
 
-    async def put_aside(self, body: bytes) -> int:
-        now = self._clock.now()
+    async def put_aside(self, body: bytes, received_at: int | None = None) -> int:
+        now = self._clock.now() if received_at is None else received_at
         return await self._db.write(lambda db: aside.put(db, body, now))
 
-    async def take_aside(self) -> tuple[int, bytes, int] | None:
+    async def take_aside(self) -> tuple[int, bytes, int, int] | None:
         return await self._db.write(aside.take)
 
     async def drop_aside(self, number: int) -> None:

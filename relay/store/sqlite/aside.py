@@ -8,20 +8,21 @@ from relay.store.sqlite import ask
 
 _PUT = "INSERT INTO aside (body, received_at) VALUES (?, ?)"
 _TAKE = """
-UPDATE aside SET attempts = attempts + 1 WHERE id = (SELECT min(id) FROM aside) RETURNING id, body, attempts
+UPDATE aside SET attempts = attempts + 1 WHERE id = (SELECT min(id) FROM aside)
+RETURNING id, body, received_at, attempts
 """
 
 
-def put(connection: apsw.Connection, body: bytes, now: int) -> int:
+def put(connection: apsw.Connection, body: bytes, received_at: int) -> int:
     """Keep a body as it came; returns its number."""
-    connection.execute(_PUT, (body, now))
+    connection.execute(_PUT, (body, received_at))
     return connection.last_insert_rowid()
 
 
-def take(connection: apsw.Connection) -> tuple[int, bytes, int] | None:
-    """The oldest: its number, its bytes, and how often its reading was begun, this time counted."""
+def take(connection: apsw.Connection) -> tuple[int, bytes, int, int] | None:
+    """The oldest: its number, its bytes, when it came, and how often its reading was begun by now."""
     row = ask.first(connection, _TAKE)
-    return None if row is None else (row[0], row[1], row[2])
+    return None if row is None else (row[0], row[1], row[2], row[3])
 
 
 def drop(connection: apsw.Connection, number: int) -> None:
