@@ -19,6 +19,8 @@ from relay.wire.notifications import Reading, read_notifications
 READABLE = "readable"
 EVERY = 1_000_000
 """More than are ever kept."""
+LATELY = 5
+"""So many bodies under another key and no message since: what came before tells nothing of it."""
 
 REASONS: Mapping[str, Text] = {
     "padding": Text("密钥或填充", "key or padding"),
@@ -32,6 +34,9 @@ REASONS: Mapping[str, Text] = {
     "entry": Text("条目残缺", "broken entry"),
 }
 """Which check a body failed, or a part of one."""
+
+SEALED = frozenset({"padding", "json"})
+"""What a wrong key looks like."""
 
 WHOLE = frozenset({"padding", "json", "wire_form", "plaintext_refused", "empty", "internal"})
 """Where a whole body was kept, and not a part of one whose rest was read."""
@@ -49,8 +54,9 @@ ADVICE: Mapping[str, Text] = {
         "sent something else",
     ),
     "wire_form": Text(
-        "不是 base64、JSON，也不是密文：看看反向代理是否改写或压缩正文",
-        "neither base64 nor JSON nor cipher text: see whether a proxy rewrites or compresses bodies",
+        "不是平台会发来的样子（base64、带 type 的 JSON、密文）：看看反向代理是否改写或压缩正文",
+        "in none of the forms in which callbacks come (base64, JSON with a type, cipher text): see whether a "
+        "proxy rewrites or compresses bodies",
     ),
     "plaintext_refused": Text(
         "没有加密就来了：在平台打开加密；或者设 server.allow_plaintext = true",
@@ -95,9 +101,9 @@ LOOKS: Mapping[str, Text] = {
 """What a body looks like from outside."""
 
 WRONG_KEY = Text(
-    "{count} 个正文里 {failed} 个都败在密钥或填充，期间没有收到过一条能读的消息："
+    "{count} 个正文里 {failed} 个败在密钥或填充，最近没有收到过一条能读的消息："
     "encoding_aes_key 几乎肯定和平台上的不是同一个",
-    "{failed} of {count} bodies fail at key or padding, and no message could be read meanwhile: "
+    "{failed} of {count} bodies fail at key or padding, and no message could be read lately: "
     "encoding_aes_key is almost certainly not the platform's key",
 )
 RIGHT_KEY = Text(
@@ -154,7 +160,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All findings, newest first, and whether any message could be read since the oldest one."""
+    """All findings, newest first, and whether a message was read since the last few that blame the key."""
 
     findings: tuple[Finding, ...]
     heard: bool
@@ -175,7 +181,7 @@ class Diagnosis:
         if not reasons:
             return None
         count = sum(reasons.values())
-        sealed = reasons["padding"] + reasons["json"]
+        sealed = sum(reasons[each] for each in SEALED)
         if sealed * 2 > count:
             text = RIGHT_KEY if self.heard else WRONG_KEY
             return text.said(language, count=count, failed=sealed)
@@ -208,8 +214,8 @@ class Examiner:
         """Judge everything that is kept."""
         kept = await self._store.damaged(EVERY)
         findings = tuple(self._finding(each) for each in kept)
-        since = min((each.received_at for each in findings), default=0)
-        heard = bool(findings) and bool(await self._store.messages(since=since, limit=1))
+        sealed = [each.received_at for each in findings if each.now in SEALED][:LATELY]
+        heard = bool(sealed) and bool(await self._store.messages(since=min(sealed), limit=1))
         return Diagnosis(findings, heard)
 
     async def take_in(self) -> tuple[int, int]:

@@ -53,6 +53,7 @@ def test_where_all_was_read_it_says_so(relay: Relay, tmp_path: Path) -> None:
         (b"", "empty", "nothing"),
         (b'[{"type": "chatMsg"}]', "plaintext_refused", "array"),
         (b"no base64!", "wire_form", "text"),
+        (b'{"hello": 1}', "wire_form", "object"),
         (gzip.compress(b"[]"), "wire_form", "compressed"),
         (b"\xff" * 32, "padding", "bytes"),
         (b"<html></html>", "wire_form", "markup"),
@@ -72,6 +73,14 @@ def test_each_body_is_told_with_the_check_it_failed(
 
 def test_the_wrong_key_is_named_where_nothing_could_ever_be_read(relay: Relay, tmp_path: Path) -> None:
     config = bot_with(tmp_path, *(foreign(str(number)) for number in range(9)))
+    assert "encoding_aes_key 几乎肯定" in relay("diagnose", *config).out
+
+
+def test_a_key_that_was_right_once_is_named_when_nothing_is_read_any_more(
+    relay: Relay, tmp_path: Path
+) -> None:
+    stray, good = foreign("1"), callback(entry("2"))
+    config = bot_with(tmp_path, stray, good, *(foreign(str(number)) for number in range(3, 20)))
     assert "encoding_aes_key 几乎肯定" in relay("diagnose", *config).out
 
 
