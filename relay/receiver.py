@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
-import itertools
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
@@ -35,7 +33,7 @@ LARGE = 256 * 1024  # bytes; a merge of 200 KB is read in a few milliseconds
 ANSWER_WITHIN = 0.8  # seconds, of the platform's one (contract 4.1)
 MANY = 4096  # objects and arrays in a body: so many are read in some 40 milliseconds
 MOST_LATE = 64 * 1024 * 1024  # bytes that may wait in memory for the disk
-WAITS = (0.05, 0.2, 0.5, 1.0)  # seconds before a disk that refused is asked again; the last one for ever
+AGAIN = 0.2  # seconds before a disk that refused is asked again; whoever comes meanwhile is still in time
 TELL_WITHIN = 1.0  # seconds in which bodies that cannot be read are told of together
 ANSWER = b'{"errcode":0}'  # the documented one, for good bodies and bad ones alike
 
@@ -85,8 +83,11 @@ class Receiver:
         self._uncounted: Counter[str] = Counter()
         self._untold: Counter[str] = Counter()
         self._refused = False
-        self._ending = asyncio.Event()
-        self._large = Large(store, self._read_in_chunks, self._keep_one_reading, self._insist)
+        self._ending = False
+        self._turn: asyncio.Task[None] | None = None  # until the disk is asked again
+        self._large = Large(
+            store, self._read_in_chunks, lambda part, at: self._keep_readings([part], at), self._insist
+        )
 
     def resume(self) -> None:
         """Read the large bodies that an earlier receiver left unread."""
@@ -156,7 +157,7 @@ class Receiver:
 
     async def finish(self, seconds: float) -> None:
         """Try once more to write what is late, for so long at most; the rest is lost."""
-        self._ending.set()
+        self._ending = True
         self._tell_all()
         if self._batch:
             self._send_off()
@@ -202,9 +203,6 @@ class Receiver:
         else:
             await self._keep_readings([reading], at)
 
-    async def _keep_one_reading(self, reading: Reading, at: int) -> None:
-        await self._keep_readings([reading], at)
-
     async def _keep_readings(self, readings: list[Reading], at: int) -> None:
         entries = [entry for reading in readings for entry in reading.entries]
         named = {entry.account for entry in entries if entry.account}
@@ -236,9 +234,11 @@ class Receiver:
             self._lose(len(body), str(exc))
 
     async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Write until the disk obeys; `StorageError` only when the process ends."""
-        for seconds in itertools.chain(WAITS, itertools.repeat(WAITS[-1])):
-            ending = self._ending.is_set()
+        """Write until the disk obeys, in the order received; `StorageError` only when the process ends."""
+        while True:
+            if self._refused and not self._ending:
+                await self._next_turn()
+            ending = self._ending
             try:
                 written = await write()
             except StorageError:
@@ -249,9 +249,12 @@ class Receiver:
                 self._refused = False
                 await self._count()
                 return written
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), seconds)
-        raise AssertionError("the waits never end")
+
+    async def _next_turn(self) -> None:
+        """Wait with all whom the disk refused, and who came since: they ask again in this order."""
+        if self._turn is None or self._turn.done():
+            self._turn = asyncio.create_task(asyncio.sleep(AGAIN))
+        await asyncio.shield(self._turn)
 
     async def _count(self) -> None:
         """Put on disk what was counted while it could not be."""

@@ -171,6 +171,18 @@ async def test_what_the_disk_takes_late_counts_as_received_when_it_came() -> Non
 
 
 @rule
+async def test_whom_the_disk_refused_goes_before_whoever_came_later() -> None:
+    async with make_bot() as bot:
+        disk = hurried(bot)
+        disk.full = True
+        await receive(bot, entry("1"))
+        disk.full = False
+        await receive(bot, entry("2"))
+        await eventually(lambda: ready(bot))
+        assert [row["svrid"] for row in await messages(bot)] == ["1", "2"]
+
+
+@rule
 async def test_what_waits_for_the_disk_is_bounded_and_the_rest_is_counted_as_lost() -> None:
     async with make_bot() as bot:
         disk = hurried(bot, most_late=len(callback(entry("1"))))
