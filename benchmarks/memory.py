@@ -22,6 +22,8 @@ PUSHES = 10_000
 MOST = 70.0  # MB of RSS
 MB = 1024  # kB
 
+ROLES = {"supervisor", "receiver", "router", "sender", "console", "spare"}
+
 
 def roles(supervisor: int) -> dict[str, int]:
     """The process of each role, and the supervisor's."""
@@ -32,8 +34,11 @@ def roles(supervisor: int) -> dict[str, int]:
             words = (process / "cmdline").read_bytes().split(b"\0")
         except OSError:  # it has ended meanwhile
             continue
-        if parent == supervisor and b"--role" in words:
-            found[words[words.index(b"--role") + 1].decode()] = int(process.name)
+        if parent == supervisor and b"relay.standby" in words:
+            last = words[-2].decode()  # the spare has no role's name yet
+            found["spare" if last.isdecimal() else last] = int(process.name)
+    if missing := ROLES - set(found):
+        raise RuntimeError(f"these do not run: {', '.join(sorted(missing))}")
     return found
 
 
