@@ -92,10 +92,10 @@ async def test_a_kept_connection_with_nothing_under_way_is_not_slow() -> None:
 
 @rule
 async def test_slow_clients_do_not_keep_good_ones_waiting() -> None:
-    async with make_bot() as bot, serving(bot, Limits(within=0.5)) as door:
+    async with make_bot() as bot, serving(bot, Limits(within=4.0)) as door:
         slow = [asyncio.create_task(cut(door, sent)) for sent in (b"", b"PO", BODY[:-9], head()[:-2]) * 25]
         for number in range(20):
-            async with asyncio.timeout(0.8):
+            async with asyncio.timeout(3):
                 assert statuses(await door.talk(post(callback(entry(str(number)))))) == [200]
         assert await asyncio.gather(*slow) == [True] * 100
         assert await kept(bot) == (20, 0)
