@@ -2,7 +2,8 @@
 
 A role's loop does the statements itself and leaves the sync of the commit to a thread. In a thread, each
 statement would give up the interpreter's lock and wait for it again, while the loop is busy and every other
-process waits for the database; and no handler of a plugin can run, and hang, while that lock is held.
+process waits for the database; and no async handler can run, and hang, while the loop holds that lock. A
+plain one, in a thread of its own, still can.
 """
 
 from __future__ import annotations
