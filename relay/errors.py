@@ -7,6 +7,7 @@
     ├── BodyError               a callback body that does not open; carries a reason code
     ├── StorageError            the database cannot be used as asked
     ├── PluginError             a plugin that does not load; carries file and line
+    │   └── LostPluginError     one that hangs while it is loaded, or ends its process
     └── RefusalError            what somebody asked for cannot be done; carries error and hint
 
 The class docstrings are the sentences that an operator reads.
@@ -105,6 +106,10 @@ class PluginError(RelayError):
         self.message = message
         self.file = file
         self.line = line
+
+
+class LostPluginError(PluginError):
+    """A plugin that no process survives loading."""
 
 
 class RefusalError(RelayError):

@@ -37,10 +37,10 @@ OURS = re.compile("(m?)([0-9]{1,19})", re.IGNORECASE)
 
 
 class Loading(Protocol):
-    """What became of the plugins, as `roles.load_plugins` tells it."""
+    """What became of the plugins, as `roles.load_plugins` tells it, or a census."""
 
     @property
-    def loaded(self) -> Sequence[Loaded]:
+    def loaded(self) -> Sequence[Loaded | Found]:
         """Those that run."""
 
     @property

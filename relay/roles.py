@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from relay import loader
 from relay.clock import Clock
 from relay.config import Config, unknown_disabled, unknown_names, validate_settings, warnings_of
-from relay.errors import ConfigurationError, PluginError, Problem
+from relay.errors import ConfigurationError, PluginError, Problem, StorageError
 from relay.loader import Found, Loaded
 from relay.store.protocol import Store
 from relay.store.sqlite import SqliteStore
@@ -46,17 +46,25 @@ def open_store(
 
 def load_plugins(config: Config) -> Loading:
     """Load every plugin and its settings; whatever is wrong is told in full, and nothing is raised."""
-    loading = Loading()
-    plugins = config.plugins
-    here = loader.names(plugins.folder)
-    loading.problems += unknown_names(plugins, here)
-    loading.warnings += unknown_disabled(plugins, here)
-    for found in loader.find(plugins.folder, [n for n in plugins.order if n in here], plugins.disabled):
-        _load(config, found, loading)
+    loading, files = look_for_plugins(config)
+    for found in files:
+        load_plugin(config, found, loading)
     return loading
 
 
-def _load(config: Config, found: Found, loading: Loading) -> None:
+def look_for_plugins(config: Config) -> tuple[Loading, list[Found]]:
+    """The files to load, in order, and what bot.toml has wrong about their names; nothing of them runs."""
+    plugins = config.plugins
+    here = loader.names(plugins.folder)
+    names = Loading(
+        problems=list(unknown_names(plugins, here)), warnings=list(unknown_disabled(plugins, here))
+    )
+    order = [name for name in plugins.order if name in here]
+    return names, loader.find(plugins.folder, order, plugins.disabled)
+
+
+def load_plugin(config: Config, found: Found, loading: Loading) -> None:
+    """Run the file, read its settings, and add what became of it."""
     table = config.plugins.settings.get(found.name, {})
     path = f"plugins.{found.name}"
     try:
@@ -89,10 +97,19 @@ def receiver_settings(config: Config) -> ReceiverSettings:
 
 
 def build_receiver(config: Config, store: Store, clock: Clock) -> Receiver:
-    """The receiver."""
+    """The receiver, with a journal of its own; raises `StorageError` where there can be none."""
+    from relay.intake import Intake, opener
     from relay.receiver import Receiver
+    from relay.store.journal import Journal
 
-    return Receiver(store, receiver_settings(config), clock)
+    settings = receiver_settings(config)
+    folder = config.database.with_name(config.database.name + ".journal")
+    try:
+        journal = Journal.create(folder)
+    except OSError as exc:
+        raise StorageError(f"{folder} cannot be written: {exc}") from exc
+    intake = Intake(store, journal, opener(settings.key, allow_plaintext=settings.allow_plaintext))
+    return Receiver(journal, intake, settings, clock)
 
 
 def build_pipeline(

@@ -13,22 +13,22 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from relay.cli import texts
-from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, quietly_loaded
+from relay.cli.census import IN_FULL, Census, census
+from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json
 from relay.cli.problems import problem_row, show_problem
 from relay.cli.screen import clean, print_json, screen
 from relay.config import Config, load
-from relay.errors import ConfigurationError, PluginError, Problem
+from relay.errors import ConfigurationError, LostPluginError, PluginError, Problem
 from relay.language import Language, Said, Text, language_of
-from relay.loader import Loaded
+from relay.loader import Found
 from relay.log import Masking
 from relay.report import plugin_rows
-from relay.roles import Loading
 from relay.store.protocol import Row
 
 HELP = """Read configuration and plugins and tell every problem, one a line; nothing is started or sent.
 
 Ends with 0 where the bot would start, with 2 where it would not. A plugin that does not load is told with
-file and line.
+file and line; each has 20 seconds for it.
 
 Examples:
 
@@ -46,7 +46,7 @@ class Outcome:
     language: Language
     problems: tuple[Problem, ...]
     config: Config | None = None
-    loading: Loading | None = None
+    loading: Census | None = None
     failed: tuple[PluginError, ...] = ()
 
     @property
@@ -88,10 +88,10 @@ def look(path: Path) -> Outcome:
         config = load(path)
     except ConfigurationError as exc:
         return Outcome(path, exc.language or language_of(os.environ), exc.problems)
-    loading = quietly_loaded(config)
+    loading = census(config, IN_FULL)
     masking = Masking(config.secrets())
     failed = tuple(
-        PluginError(masking.text(error.message), _near(error.file), error.line) for _, error in loading.failed
+        type(error)(masking.text(error.message), _near(error.file), error.line) for _, error in loading.failed
     )
     return Outcome(path, config.bot.language, tuple(loading.problems), config, loading, failed)
 
@@ -121,8 +121,10 @@ def _row(outcome: Outcome) -> Row:
 
 
 def _failed_row(error: PluginError, language: Language) -> Row:
+    """With `line`, which the supervisor knows it by as one that the bot can start without."""
     message = Said(error.message, error.message, "plugin")
-    return {**problem_row(Problem(error.file or "", message), language), "line": error.line}
+    row = problem_row(Problem(error.file or "", message), language)
+    return row if isinstance(error, LostPluginError) else {**row, "line": error.line}
 
 
 def _show(outcome: Outcome, console: Console) -> None:
@@ -142,7 +144,7 @@ def _show(outcome: Outcome, console: Console) -> None:
         console.print(_summary(outcome, outcome.config, outcome.loading))
 
 
-def _summary(outcome: Outcome, config: Config, loading: Loading) -> Table:
+def _summary(outcome: Outcome, config: Config, loading: Census) -> Table:
     """What the bot would be, in a few lines."""
     grid = Table.grid(padding=(0, 2))
     for label, values in _facts(outcome, config, loading):
@@ -151,7 +153,7 @@ def _summary(outcome: Outcome, config: Config, loading: Loading) -> Table:
     return grid
 
 
-def _facts(outcome: Outcome, config: Config, loading: Loading) -> Iterator[tuple[Text, Sequence[Styled]]]:
+def _facts(outcome: Outcome, config: Config, loading: Census) -> Iterator[tuple[Text, Sequence[Styled]]]:
     accounts = ", ".join(config.platform.accounts) or outcome.said(texts.LISTED)
     yield texts.ACCOUNTS, [Styled(clean(accounts))]
     names = config.chats.names
@@ -175,7 +177,7 @@ def _at(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _plugin(outcome: Outcome, config: Config, plugin: Loaded) -> Styled:
+def _plugin(outcome: Outcome, config: Config, plugin: Found) -> Styled:
     """A plugin with what its table lists: `group_mirror  routes: 2 (1 off)`."""
     line = Styled(clean(plugin.name), "bold")
     for key, value in config.plugins.settings.get(plugin.name, {}).items():

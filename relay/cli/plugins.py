@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.text import Text as Styled
 
 from relay.cli import texts
-from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, configured, quietly_loaded
+from relay.cli.census import AT_A_LOOK, census
+from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, configured
 from relay.cli.screen import clean, print_json, screen
 from relay.cli.status import error_text
 from relay.cli.tables import View, coloured
@@ -29,7 +30,7 @@ Examples:
 def plugins(config: ConfigPath = DEFAULT_CONFIG, json: Json = False) -> None:
     """The command; `HELP` explains it."""
     with configured(config) as read:
-        rows = plugin_rows(read, quietly_loaded(read))
+        rows = plugin_rows(read, census(read, AT_A_LOOK))
         if json:
             print_json(rows)
         else:

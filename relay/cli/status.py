@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from relay.cli import texts
-from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, configured, quietly_loaded, reporting
+from relay.cli.census import AT_A_LOOK, census
+from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, configured, reporting
 from relay.cli.screen import clean, print_json, screen
 from relay.cli.tables import View, coloured
 from relay.clock import SystemClock
@@ -38,16 +39,16 @@ Line = tuple[Styled, ...]
 def status(config: ConfigPath = DEFAULT_CONFIG, json: Json = False) -> None:
     """The command; `HELP` explains it."""
     with configured(config) as read:
-        report = asyncio.run(_ask(read))
+        report = asyncio.run(_ask(read, plugin_rows(read, census(read, AT_A_LOOK))))
         if json:
             print_json(report)
         else:
             _show(read, report)
 
 
-async def _ask(config: Config) -> Row:
+async def _ask(config: Config, plugins: Sequence[Row]) -> Row:
     async with reporting(config) as report:
-        return await report.status(plugin_rows(config, quietly_loaded(config)))
+        return await report.status(plugins)
 
 
 def _show(config: Config, report: Told) -> None:

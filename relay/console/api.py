@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from relay.config import Chats
 from relay.console.bodies import read_body
+from relay.console.inspections import Inspect
 from relay.console.metrics import CONTENT_TYPE
 from relay.console.openapi import document
 from relay.console.operations import OPERATIONS
@@ -21,7 +22,6 @@ from relay.language import Language
 from relay.operator import DISCARD, RETRY, Operator, Wish
 from relay.questions import delivery_asked, line_asked, unknown_words
 from relay.report import NO_MESSAGE, NO_MESSAGE_HINT, Report
-from relay.store.protocol import Row
 
 
 class _Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +43,7 @@ class Api:
         self,
         report: Report,
         operator: Operator,
-        plugins: Sequence[Row],
+        inspect: Inspect,
         language: Language,
         chats: Chats,
         rehearse: Rehearse,
@@ -51,7 +51,7 @@ class Api:
     ) -> None:
         self._report = report
         self._operator = operator
-        self._plugins = plugins
+        self._inspect = inspect
         self._language = language
         self._chats = chats
         self._rehearse = rehearse
@@ -75,7 +75,7 @@ class Api:
 
     async def _status(self, request: Request) -> JSONResponse:
         _Asked(request, ())
-        return JSONResponse(await self._report.status(self._plugins))
+        return JSONResponse(await self._report.status(await self._inspect()))
 
     async def _openapi(self, request: Request) -> JSONResponse:
         _Asked(request, ())

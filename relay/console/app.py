@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -16,18 +17,19 @@ from starlette.staticfiles import StaticFiles
 
 from relay.clock import Clock, SystemClock
 from relay.config import Config
-from relay.console import metrics, texts
+from relay.console import inspections, metrics, texts
 from relay.console.api import Api
 from relay.console.bodies import LARGEST, BodyTooLargeError
 from relay.console.credentials import Credentials
 from relay.console.guard import Guard
+from relay.console.inspections import Inspect, Inspections
 from relay.console.refusals import CRASHED, NOT_ALLOWED, NOT_FOUND, STORAGE, TOO_LARGE, TOO_SLOW
 from relay.console.rehearsals import Rehearsals, Rehearse, command
 from relay.errors import RefusalError, StorageError
 from relay.language import Language
 from relay.operator import Operator
 from relay.report import Loading, Report, plugin_rows
-from relay.store.protocol import Store
+from relay.store.protocol import Row, Store
 
 log = structlog.get_logger("relay.console")
 
@@ -37,13 +39,14 @@ HERE = Path(__file__).parent
 def create_console(
     config: Config,
     store: Store,
-    loading: Loading,
+    loading: Loading | None = None,
     clock: Clock | None = None,
     rehearse: Rehearse | None = None,
 ) -> Starlette:
-    """The private door as an ASGI app; `loading` is what became of the plugins.
+    """The private door as an ASGI app.
 
-    `rehearse` tries a text; if it is not given, in a process of its own.
+    `loading` is what became of the plugins, and `rehearse` tries a text; what is not given is found out in
+    a process of its own.
     """
     language = config.bot.language
     clock = clock or SystemClock()
@@ -53,8 +56,8 @@ def create_console(
     async def numbers() -> bytes:
         return metrics.written(await metrics.snapshot(store, clock))
 
-    plugins = plugin_rows(config, loading)
-    api = Api(report, Operator(config, store), plugins, language, config.chats, rehearse, numbers)
+    inspect = _known(config, loading) if loading else Inspections(inspections.command(config.path), clock)
+    api = Api(report, Operator(config, store), inspect, language, config.chats, rehearse, numbers)
     guard = Middleware(
         Guard,
         host=config.console.host,
@@ -79,6 +82,15 @@ def create_console(
             Exception: answers.crash,
         },
     )
+
+
+def _known(config: Config, loading: Loading) -> Inspect:
+    rows = plugin_rows(config, loading)
+
+    async def inspect() -> Sequence[Row]:
+        return rows
+
+    return inspect
 
 
 def _secrets(config: Config) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ Terminal = Callable[[str], None]
 
 
 @pytest.fixture
-def relay(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Relay:
+def relay(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Relay:
     """Runs a command line: `relay("messages", "--json")`; the environment has the secrets, and is English."""
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
@@ -71,9 +72,9 @@ def relay(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
     def run(*arguments: str, columns: int | None = None) -> Ended:
         if columns:
             monkeypatch.setenv("COLUMNS", str(columns))
-        capsys.readouterr()
+        capfd.readouterr()
         code = execute(arguments)
-        told = capsys.readouterr()
+        told = capfd.readouterr()
         return Ended(code, told.out, told.err)
 
     return run
@@ -125,6 +126,6 @@ async def _open(folder: Path) -> None:
 @pytest.fixture
 def fresh(empty: Path) -> Path:
     """The bot.toml of a bot that never ran."""
-    for file in empty.parent.glob("relay.db*"):
-        file.unlink()
+    for kept in empty.parent.glob("relay.db*"):
+        shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
     return empty

@@ -13,7 +13,7 @@ Tab = Callable[[str], list[str]]
 
 @pytest.fixture
 def tab(
-    relay: Relay, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], filled: Path
+    relay: Relay, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], filled: Path
 ) -> Tab:
     """The values offered for a line: `tab("deliveries --state he")`."""
 
@@ -25,7 +25,7 @@ def tab(
         monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
         with pytest.raises(SystemExit, match="0"):
             relay()
-        return capsys.readouterr().out.split()
+        return capfd.readouterr().out.split()
 
     return offered
 
