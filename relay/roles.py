@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from relay import loader
 from relay.clock import Clock
 from relay.config import Config, unknown_disabled, unknown_names, validate_settings, warnings_of
-from relay.errors import ConfigurationError, PluginError, Problem, StorageError
+from relay.errors import ConfigurationError, PluginError, Problem
 from relay.loader import Found, Loaded
 from relay.store.protocol import Store
 from relay.store.sqlite import SqliteStore
@@ -97,19 +97,10 @@ def receiver_settings(config: Config) -> ReceiverSettings:
 
 
 def build_receiver(config: Config, store: Store, clock: Clock) -> Receiver:
-    """The receiver, with a journal of its own; raises `StorageError` where there can be none."""
-    from relay.intake import Intake, opener
+    """The receiver."""
     from relay.receiver import Receiver
-    from relay.store.journal import Journal
 
-    settings = receiver_settings(config)
-    folder = config.database.with_name(config.database.name + ".journal")
-    try:
-        journal = Journal.create(folder)
-    except OSError as exc:
-        raise StorageError(f"{folder} cannot be written: {exc}") from exc
-    intake = Intake(store, journal, opener(settings.key, allow_plaintext=settings.allow_plaintext))
-    return Receiver(journal, intake, settings, clock)
+    return Receiver(store, receiver_settings(config), clock)
 
 
 def build_pipeline(
