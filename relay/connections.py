@@ -19,6 +19,8 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from relay.hatch import Hatch
+
 log = structlog.get_logger("relay.connections")
 
 MOST_HEAD = 64 * 1024  # bytes of a request line with its headers
@@ -163,6 +165,31 @@ class Connection(HttpToolsProtocol):
             self.flow.resume_reading()
         else:
             self._real.close()
+
+    @property
+    def _between(self) -> bool:
+        """Whether nothing of a request has come and no answer is due: anybody could go on with it."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        return not (self._leaving or self._owing or self._deaf or answering or self.pipeline)
+
+    def pass_on(self, hatch: Hatch) -> None:
+        """Let the successor have it, if it is idle; what comes from now on, nobody has read."""
+        if not self._between or self._real.is_closing() or self._real.get_write_buffer_size():
+            return
+        if hatch.give(self._real.get_extra_info("socket").fileno()):
+            self.cut()
+
+    def rest(self) -> None:
+        """Be idle, as it was with the predecessor, unless something has come since."""
+        if self._between and not self._real.is_closing():
+            self._crowd.move(self, self._crowd.idle)
+            self._keep_alive()
+
+    def _keep_alive(self) -> None:
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
 
     def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's answers nobody who has finished sending
         """Answer whoever ends its side after a request; true while an answer is due."""

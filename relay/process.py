@@ -194,9 +194,15 @@ class _Orders:
             return 0.0
         return self._deadline.when() - asyncio.get_running_loop().time() - RESERVE
 
+    def _hurry(self) -> None:
+        self._hurried = True
+        if self.ties.hatch is not None:
+            self.ties.hatch.abandon()
+
     def _asked(self) -> None:
         """End, but with a door only once a successor serves: whoever connects meanwhile has one second."""
-        self._hurried = self._hurried or self.stop.is_set()
+        if self.stop.is_set():
+            self._hurry()
         if not self.ties.succeeded:
             self._end()
         elif self._deadline is None:
@@ -222,7 +228,8 @@ class _Orders:
 
     def _orphaned(self) -> None:
         asyncio.get_running_loop().remove_reader(self.ties.lifeline)  # the end of a pipe is readable for ever
-        self.ties.orphaned = self._hurried = True
+        self.ties.orphaned = True
+        self._hurry()
         self._end()
 
     def _reload(self) -> None:
@@ -309,4 +316,4 @@ async def _serve_http(app: Starlette, host: str, port: int, orders: _Orders) -> 
     from relay.server import Server
 
     server = Server(app, host, port, int(GRACE) - 1, orders.serving)
-    await server.serve_until(orders.stop, orders.ties.lent(), orders.patience)
+    await server.serve_until(orders.stop, orders.ties.lent(), orders.patience, orders.ties.hatch)

@@ -13,10 +13,12 @@ from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
 from relay.connections import KEEP_ALIVE, Connection, Crowd, Limits, room_for_connections
+from relay.hatch import Hatch
 
 LINGER = 2.0  # seconds, at least, in which open connections may still bring a request after the order to end
 SWEEP = 1.0  # seconds between two looks at those who have had their time
 LOOK = 0.02  # seconds between two looks whether any is left
+MOST_TAKEN = 64  # connections of a predecessor at a time; requests are answered in between
 
 
 class Server(uvicorn.Server):
@@ -35,6 +37,8 @@ class Server(uvicorn.Server):
         self._app = app
         self._leaving = False
         self._patience: Callable[[], float] = lambda: 0.0
+        self._hatch: Hatch | None = None
+        self._adopting: set[asyncio.Task[None]] = set()
         self.crowd = Crowd(limits or Limits())
         config = uvicorn.Config(
             self._respond,
@@ -57,25 +61,68 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
         await super().startup(sockets)
+        if self._hatch is not None:
+            asyncio.get_running_loop().add_reader(self._hatch.taking, self._take_over)
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept no connection any more, answer what comes on those there are, and only then close them.
+        """Accept no connection any more, answer what comes on those there are, and let go of them.
 
         uvicorn alone closes a reused or half-sent one unanswered, which is a lost push. An idle one may
-        bring a request while it is closed, so each has as long as there is patience for it.
+        bring a request while it is closed, so a successor takes it, or it has as long as there is patience.
         """
         for server in self.servers:
             server.close()
-        self._leaving = True
+        if self._hatch is not None:
+            asyncio.get_running_loop().remove_reader(self._hatch.taking)
         waited = 0.0
         while self.server_state.connections and (waited < LINGER or self._patience() > 0):
+            self._leaving = not self._pass_on()
             await asyncio.sleep(LOOK)
             waited += LOOK
+        self._leaving = True
         for connection in list(self.server_state.connections):
             await asyncio.sleep(0)  # what came by now is read first
             connection.shutdown()
         await super().shutdown(sockets)
+
+    def _pass_on(self) -> bool:
+        """Give the successor all connections that are idle; false where there is none."""
+        if self._hatch is None:
+            return False
+        for connection in self._connections():
+            connection.pass_on(self._hatch)
+        return self._hatch.open
+
+    def _connections(self) -> list[Connection]:
+        return [each for each in self.server_state.connections if isinstance(each, Connection)]
+
+    def _take_over(self) -> None:
+        """Go on with connections that a predecessor passes on."""
+        if self._hatch is None:
+            return
+        for _ in range(MOST_TAKEN):
+            taken = self._hatch.take()
+            if taken is None:
+                break
+            task = asyncio.create_task(self._adopt(taken))
+            self._adopting.add(task)
+            task.add_done_callback(self._adopting.discard)
+        if not self._hatch.open:  # its end is readable for ever
+            asyncio.get_running_loop().remove_reader(self._hatch.taking)
+
+    async def _adopt(self, taken: socket.socket) -> None:
+        try:
+            _, connection = await asyncio.get_running_loop().connect_accepted_socket(self._connection, taken)
+        except OSError:  # its client is gone
+            taken.close()
+        else:
+            connection.rest()
+
+    def _connection(self) -> Connection:
+        return Connection(
+            self.crowd, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The app; on the way out, each answer tells that its connection ends."""
@@ -97,12 +144,15 @@ class Server(uvicorn.Server):
         stop: asyncio.Event,
         sockets: list[socket.socket] | None,
         patience: Callable[[], float] = lambda: 0.0,
+        hatch: Hatch | None = None,
     ) -> None:
         """Serve on these sockets, or on one of our own where there are none.
 
-        `patience` tells how many seconds are left, after `stop`, for idle connections to be used once more.
+        `patience` tells how many seconds are left, after `stop`, for connections to be used once more that
+        nobody takes over through the `hatch`.
         """
         self._patience = patience
+        self._hatch = hatch
 
         async def end() -> None:
             await stop.wait()

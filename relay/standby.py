@@ -3,7 +3,8 @@
     python -m relay.standby CHANNEL LIFELINE [ROLE]
 
 The channel brings one order: the role and the path, with a pipe for the pulse, the files as they were
-accepted, and, for a role with a door, its socket. Nothing of the configuration is read before.
+accepted, and, for a role with a door, its socket and both ends of its hatch. Nothing of the configuration
+is read before.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 from relay.config import Files
 
 LONGEST = 65536  # bytes of an order
-DESCRIPTORS = 3
+DESCRIPTORS = 5
 HTTP = ("relay.server", "uvicorn.lifespan.off")
 NEEDS = {
     "receiver": ("relay.receiver", *HTTP),
@@ -63,6 +64,7 @@ def _brace() -> None:
 
 
 def _become(order: dict[str, Any], lifeline: int, descriptors: Sequence[int]) -> int:
+    from relay.hatch import Hatch
     from relay.process import run_role
     from relay.ties import Ties
 
@@ -71,7 +73,9 @@ def _become(order: dict[str, Any], lifeline: int, descriptors: Sequence[int]) ->
     for each in descriptors:
         os.set_inheritable(each, False)
     _be_called(order["role"])
-    ties = Ties(lifeline, pulse, door[0] if door else -1, _files(files))
+    ties = Ties(lifeline, pulse, files=_files(files))
+    if door:
+        ties.door, ties.hatch = door[0], Hatch.lent(*door[1:])
     try:
         return run_role(Path(order["path"]), order["role"], ties)
     finally:

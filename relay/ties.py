@@ -10,6 +10,7 @@ import socket
 from dataclasses import dataclass
 
 from relay.config import Files
+from relay.hatch import Hatch
 
 PULSE = 0.25  # seconds between two beats
 BEAT = b"."
@@ -24,6 +25,7 @@ class Ties:
     lifeline: int = -1
     pulse: int = -1
     door: int = -1
+    hatch: Hatch | None = None
     files: Files | None = None  #: bot.toml and .env as they were when the supervisor accepted them
     orphaned: bool = False
     _beating: asyncio.Task[None] | None = None

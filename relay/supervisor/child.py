@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from relay.hatch import Hatch
 from relay.process import GRACE
 from relay.supervisor.pulse import Pulse
 from relay.supervisor.warden import Warden
@@ -35,6 +36,7 @@ class Order:
     path: Path
     files: int  #: descriptor of bot.toml and .env as they were accepted
     door: socket.socket | None
+    hatch: Hatch | None
     limit: float  #: seconds of silence after which it hangs
 
 
@@ -84,7 +86,10 @@ class Child:
         self.started = time.monotonic()
         self._limit = order.limit
         self._pulse = Pulse(self.started)
-        descriptors = [self._pulse.lent, order.files, *([order.door.fileno()] if order.door else [])]
+        descriptors = [self._pulse.lent, order.files]
+        if order.door and order.hatch:
+            lent = (order.door, order.hatch.giving, order.hatch.taking)
+            descriptors += [each.fileno() for each in lent]
         told = json.dumps({"role": order.role, "path": str(order.path)}).encode()
         with contextlib.suppress(OSError):
             socket.send_fds(self._channel, [told], descriptors)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import structlog
 
+from relay.hatch import Hatch
 from relay.supervisor.child import Child
 
 log = structlog.get_logger("relay.supervisor")
@@ -24,6 +25,7 @@ class Post:
     def __init__(self, role: str, door: socket.socket | None, start: Callable[[Post], Child]) -> None:
         self.role = role
         self.door = door
+        self.hatch = Hatch.made() if door else None
         self._start = start
         self._current: Child | None = None
         self._replaced: Child | None = None  #: goes on until its successor serves
@@ -40,6 +42,11 @@ class Post:
     def filled(self) -> bool:
         """Whether somebody serves, and nobody is on the way."""
         return self._current is not None and self._current.serves
+
+    def shut(self) -> None:
+        """Nobody comes after those who serve: what they hold, they are to end themselves."""
+        if self.hatch is not None:
+            self.hatch.shut()
 
     def tend(self, now: float) -> None:
         """Bury what has died, let go of who has a successor, and start what is due."""

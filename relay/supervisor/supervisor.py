@@ -87,7 +87,8 @@ class Supervisor:
     def _child_for(self, post: Post) -> Child:
         """The spare, or a new process; with the role it is to have."""
         child = self._spare.take(time.monotonic(), post.role) or Child(self._lifeline, post.role)
-        child.become(Order(post.role, self._path, self._files, post.door, self._limit(post.role)))
+        limit = self._limit(post.role)
+        child.become(Order(post.role, self._path, self._files, post.door, post.hatch, limit))
         return child
 
     def _limit(self, role: str) -> float:
@@ -153,6 +154,8 @@ class Supervisor:
     def _stop(self) -> None:
         self._end_check()
         self._spare.renew()
+        for post in self._posts:
+            post.shut()
         left = list(self._children())
         for child in left:
             child.leave(hurry=True)

@@ -52,7 +52,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "console",
     ),
     ("roles",),
-    ("ties", "connections", "server", "process", "standby"),
+    ("hatch", "ties", "connections", "server", "process", "standby"),
     ("supervisor", "testing"),
     ("run",),
     ("cli", "__main__"),
