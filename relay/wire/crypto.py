@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hmac
 from collections.abc import Iterator
 
-from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
@@ -152,13 +153,34 @@ def _from_base64(text: bytes) -> bytes:
 def _open_ciphertext(ciphertext: bytes, key: bytes) -> bytes:
     if len(ciphertext) % CIPHER_BLOCK:
         raise BodyError("wire_form")
-    decryptor = Cipher(AES256(key), CBC(key[:CIPHER_BLOCK])).decryptor()
-    text = _unpad(decryptor.update(ciphertext) + decryptor.finalize())
+    text = _unpad(_decrypt(ciphertext, key))
     if text[:1] not in (b"[", b"{"):
         text = text.removeprefix(_BOM).lstrip(_SPACE)
         if text[:1] not in (b"[", b"{"):
             raise BodyError("json")
     return text
+
+
+def _decrypt(ciphertext: bytes, key: bytes) -> bytes:
+    """Decrypt whole blocks with a decryptor that has done others before.
+
+    In CBC only the ciphertext block before it matters to a block. So the IV goes in as a block first, and what
+    comes of it is dropped: after that, any decryptor of this key is as good as new.
+    """
+    idle = _idle_decryptors(key)
+    try:
+        decryptor = idle.pop()  # nobody else's meanwhile, in whichever thread
+    except IndexError:
+        decryptor = Cipher(AES256(key), CBC(key[:CIPHER_BLOCK])).decryptor()
+    text = decryptor.update(key[:CIPHER_BLOCK] + ciphertext)
+    idle.append(decryptor)  # where an error left it between two blocks, it is not used again
+    return text[CIPHER_BLOCK:]
+
+
+@functools.lru_cache(maxsize=4)
+def _idle_decryptors(_key: bytes) -> list[CipherContext]:
+    """A key's decryptors that nobody uses: to make one takes ten times as long as a callback takes it."""
+    return []
 
 
 def _unpad(padded: bytes) -> bytes:

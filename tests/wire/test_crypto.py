@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,21 @@ def test_platform_vectors(vector: dict[str, str]) -> None:
 @given(st.binary(max_size=200))
 def test_what_is_encrypted_opens_again(tail: bytes) -> None:
     assert open_body(encrypt(b"[" + tail, KEY), KEY, allow_plaintext=False) == b"[" + tail
+
+
+@given(st.lists(st.tuples(st.binary(max_size=100), st.sampled_from([KEY, b"k" * 32])), max_size=5))
+def test_what_was_opened_before_makes_no_difference(bodies: list[tuple[bytes, bytes]]) -> None:
+    for tail, key in bodies:
+        assert open_body(encrypt(b"[" + tail, key), key, allow_plaintext=False) == b"[" + tail
+        with contextlib.suppress(BodyError):
+            open_body(base64.b64encode(tail[: len(tail) // 16 * 16]), key, allow_plaintext=False)
+
+
+def test_threads_open_bodies_side_by_side() -> None:
+    texts = [b"[%d" % number + b" " * 200_000 for number in range(20)]
+    bodies = [encrypt(text, KEY) for text in texts]
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda body: open_body(body, KEY, allow_plaintext=False), bodies)) == texts
 
 
 def test_a_key_is_32_characters_or_43_of_base64() -> None:
