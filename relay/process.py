@@ -253,14 +253,17 @@ async def _receiver(config: Config, store: Store, clock: Clock, orders: _Orders)
 
     await store.add_accounts(config.platform.accounts, "configured")
     receiver = build_receiver(config, store, clock)
-    receiver.resume()
     app = create_app(receiver, receiver_settings(config))
     await app.state.sources.look(store)
-    following = asyncio.create_task(app.state.sources.follow(store, clock))
+    following = [
+        asyncio.create_task(receiver.follow()),
+        asyncio.create_task(app.state.sources.follow(store, clock)),
+    ]
     try:
         await _serve_http(app, config.server.host, config.server.port, orders)
     finally:
-        following.cancel()
+        for task in following:
+            task.cancel()
         await receiver.finish(LAST_TRY)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
-import traceback
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
 
 import structlog
 from starlette.applications import Starlette
@@ -18,23 +18,16 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from relay.clock import Clock
-from relay.errors import BodyError, StorageError
-from relay.large import Large
+from relay.errors import StorageError
+from relay.intake import AGAIN, Intake, opener
 from relay.sources import Network, Sources
+from relay.store.journal import Journal
 from relay.store.protocol import Store
-from relay.wire.crypto import open_body
-from relay.wire.notifications import Damage, Reading, read_in_chunks, read_notifications
 
 log = structlog.get_logger("relay.receiver")
 
-T = TypeVar("T")
-
-LARGE = 256 * 1024  # bytes; a merge of 200 KB is read in a few milliseconds
 ANSWER_WITHIN = 0.8  # seconds, of the platform's one (contract 4.1)
-MANY = 4096  # objects and arrays in a body: so many are read in some 40 milliseconds
 MOST_LATE = 64 * 1024 * 1024  # bytes that may wait in memory for the disk
-AGAIN = 0.2  # seconds before a disk that refused is asked again; whoever comes meanwhile is still in time
-TELL_WITHIN = 1.0  # seconds in which bodies that cannot be read are told of together
 ANSWER = b'{"errcode":0}'  # the documented one, for good bodies and bad ones alike
 
 
@@ -53,238 +46,189 @@ class ReceiverSettings:
     most_late: int = MOST_LATE
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Waiting:
-    """A body that waits for the disk, and whoever waits for its answer."""
+@dataclass(slots=True, repr=False, eq=False)
+class _Batch:
+    """What one turn of the loop brought: bodies, when they came, and whoever waits for their answer."""
 
-    body: bytes
-    reading: Reading | None
-    answer: asyncio.Future[None]
+    at: int
+    bodies: list[bytes]
+    waiting: list[Callable[[], None]]
+    clock: asyncio.TimerHandle | None = None
+    late: bool = False  # answered, and not on disk yet
 
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return sum(map(len, self.bodies))
 
-def _answer_all(batch: list[_Waiting]) -> None:
-    for each in batch:
-        if not each.answer.done():
-            each.answer.set_result(None)
+    def answer(self) -> None:
+        """Answer whoever waits still."""
+        waiting, self.waiting = self.waiting, []
+        for done in waiting:
+            done()
 
 
 class Receiver:
-    """Opens, splits and keeps callback bodies."""
+    """Keeps callback bodies in a journal, on disk before they are answered; its intake does all the rest."""
 
-    def __init__(self, store: Store, settings: ReceiverSettings, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, journal: Journal, intake: Intake, settings: ReceiverSettings, clock: Clock) -> None:
+        self._journal = journal
+        self._intake = intake
         self._settings = settings
         self._clock = clock
-        self._accounts: set[str] = set()
-        self._batch: list[_Waiting] = []  # what this turn of the loop has brought so far
-        self._under_way: dict[asyncio.Task[None], list[int]] = {}  # batches, and how large their bodies are
-        self._late: dict[asyncio.Task[None], list[int]] = {}  # answered and not on disk yet
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="relay-journal")
+        self._coming: _Batch | None = None  # this turn's
+        self._waiting: list[_Batch] = []  # for the disk
+        self._writing: list[_Batch] = []
         self._late_bytes = 0
-        self._uncounted: Counter[str] = Counter()
-        self._untold: Counter[str] = Counter()
         self._refused = False
-        self._ending = False
-        self._turn: asyncio.Task[None] | None = None  # until the disk is asked again
-        self._large = Large(
-            store, self._read_in_chunks, lambda part, at: self._keep_readings([part], at), self._insist
-        )
+        self._ended = False
+        self._idle = asyncio.Event()
 
-    def resume(self) -> None:
-        """Read the large bodies that an earlier receiver left unread."""
-        self._large.resume()
+    @classmethod
+    def beside(cls, database: Path, store: Store, settings: ReceiverSettings, clock: Clock) -> Receiver:
+        """One with a journal of its own beside the database; `StorageError` where there can be none."""
+        folder = database.with_name(database.name + ".journal")
+        try:
+            journal = Journal.create(folder)
+        except OSError as exc:
+            raise StorageError(f"{folder} cannot be written: {exc}") from exc
+        intake = Intake(store, journal, opener(settings.key, allow_plaintext=settings.allow_plaintext))
+        return cls(journal, intake, settings, clock)
 
     @property
     def writing(self) -> bool:
-        """Whether whatever was answered is on disk, or nearly so."""
-        return not self._refused and not self._late
+        """Whether whatever was answered is on disk, or nearly so, and goes on into the store."""
+        return not (self._refused or self._late_bytes or self._intake.refused)
 
     async def keep(self, body: bytes) -> None:
-        """Return once a callback's body, good or bad, is on disk, or once its answer may wait no longer.
+        """Return once a callback's body, good or bad, is on disk, or once its answer may wait no longer."""
+        kept = asyncio.Event()
+        self.take(body, kept.set)
+        await kept.wait()
+
+    def take(self, body: bytes, done: Callable[[], None]) -> None:
+        """Call `done` once a callback's body is on disk, or once its answer may wait no longer.
 
         A body that is late stays in memory until the disk takes it or the process ends: the platform would
         not send it again, whatever we answered.
         """
         if self._late_bytes + len(body) > self._settings.most_late:
-            self._lose(len(body), "too much waits for the disk")
+            self._lose(1, len(body), "too much waits for the disk")
+            done()
             return
-        waiting = _Waiting(body, self._read_at_once(body), asyncio.get_running_loop().create_future())
-        if not self._batch:
+        if self._coming is None:
+            # Its time is also that of what the disk takes much later: answers expire by it.
+            self._coming = _Batch(self._clock.now(), [], [])
             asyncio.get_running_loop().call_soon(self._send_off)
-        self._batch.append(waiting)
-        await waiting.answer
-
-    def _read_at_once(self, body: bytes) -> Reading | None:
-        """What a body brought; None where it is to be looked at by itself."""
-        try:
-            return self._read(body)
-        except Exception:  # noqa: BLE001 - found again, and told, by whoever looks at it by itself
-            return None
+        self._coming.bodies.append(body)
+        self._coming.waiting.append(done)
 
     def _send_off(self) -> None:
-        """Write what this turn of the loop brought: one task and one clock for all of it cost less."""
-        batch, self._batch = self._batch, []
-        now = self._clock.now()  # also for what the disk takes much later: answers expire by it
-        good = [each for each in batch if each.reading is not None]
-        if good:
-            self._begin(self._keep_batch(good, now), good)
-        for each in batch:
-            if each.reading is None:
-                self._begin(self._keep_in_the_end(each.body, now), [each])
+        """Have what this turn of the loop brought written with all that waits: one sync for all of it."""
+        batch, self._coming = self._coming, None
+        if batch is None:
+            return
+        loop = asyncio.get_running_loop()
+        batch.clock = loop.call_later(self._settings.answer_within, self._be_late, batch)
+        self._waiting.append(batch)
+        if not (self._writing or self._refused):
+            self._write()
 
-    def _begin(self, work: Coroutine[object, object, None], batch: list[_Waiting]) -> None:
-        task = asyncio.create_task(work)
-        self._under_way[task] = [len(each.body) for each in batch]
-        clock = asyncio.get_running_loop().call_later(
-            self._settings.answer_within, self._be_late, task, batch
-        )
+    def _write(self) -> None:
+        self._journal.begin_anew()
+        self._writing, self._waiting = self._waiting, []
+        records = [(body, batch.at) for batch in self._writing for body in batch.bodies]
+        writing = asyncio.get_running_loop().run_in_executor(self._writer, self._journal.append, records)
+        writing.add_done_callback(self._written)
 
-        def over(_: object) -> None:
-            clock.cancel()
-            self._late_bytes -= sum(self._late.pop(task, ()))
-            self._under_way.pop(task, None)
-            _answer_all(batch)
+    def _written(self, writing: asyncio.Future[None]) -> None:
+        if writing.cancelled() or self._ended:
+            return
+        batches, self._writing = self._writing, []
+        if (exc := writing.exception()) is not None:
+            self._be_refused(batches, exc)
+            return
+        self._refused = False
+        for batch in batches:
+            self._kept(batch)
+        if self._waiting:
+            self._write()
+        elif self._coming is None:
+            self._idle.set()
+        self._intake.nudge()
 
-        task.add_done_callback(over)
+    def _kept(self, batch: _Batch) -> None:
+        if batch.clock is not None:
+            batch.clock.cancel()
+        if batch.late:
+            self._late_bytes -= batch.size
+        batch.answer()
 
-    def _be_late(self, task: asyncio.Task[None], batch: list[_Waiting]) -> None:
+    def _be_refused(self, batches: list[_Batch], exc: BaseException) -> None:
+        """Ask the disk again, in the order received."""
+        if not self._refused:
+            log.error("journal_refused", error=str(exc))
+        self._refused = True
+        self._waiting = batches + self._waiting
+        asyncio.get_running_loop().call_later(AGAIN, self._try_again)
+
+    def _try_again(self) -> None:
+        if self._waiting and not self._writing:
+            self._write()
+
+    def _be_late(self, batch: _Batch) -> None:
         """Answer what is not on disk, and hold on to it."""
-        self._late[task] = self._under_way[task]
-        size = sum(self._late[task])
-        self._late_bytes += size
-        self._uncounted["acked_before_durable_total"] += len(batch)
-        log.warning("callback_acknowledged_before_durable", callbacks=len(batch), bytes=size)
-        _answer_all(batch)
+        batch.late = True
+        self._late_bytes += batch.size
+        self._intake.uncounted["acked_before_durable_total"] += len(batch.bodies)
+        log.warning("callback_acknowledged_before_durable", callbacks=len(batch.bodies), bytes=batch.size)
+        batch.answer()
+
+    def _lose(self, callbacks: int, size: int, reason: str) -> None:
+        self._intake.uncounted["lost_total"] += callbacks
+        log.error("callback_lost", error=reason, callbacks=callbacks, bytes=size)
 
     async def finish(self, seconds: float) -> None:
         """Try once more to write what is late, for so long at most; the rest is lost."""
-        self._ending = True
-        self._tell_all()
-        if self._batch:
-            self._send_off()
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=seconds)
-        self._large.stop()
-        for task, sizes in list(self._under_way.items()):
-            task.cancel()
-            for size in sizes:
-                self._lose(size, "the process ends")
+        ends_at = asyncio.get_running_loop().time() + seconds
+        self._send_off()
+        if self._waiting or self._writing:
+            self._idle.clear()
+            self._try_again()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), seconds)
+        for batch in self._writing + self._waiting:
+            self._lose(len(batch.bodies), batch.size, "the process ends")
+            batch.answer()
+        over = await self._intake.finish(max(0.0, ends_at - asyncio.get_running_loop().time()))
+        if over and not self._writing:
+            self._journal.remove()
+        self.abandon()
 
-    def _lose(self, size: int, reason: str) -> None:
-        self._uncounted["lost_total"] += 1
-        log.error("callback_lost", error=reason, bytes=size)
+    async def taken_in(self, *, large: bool = False) -> None:
+        """Return once all that is on disk by now is in the store, or read if it is `large`."""
+        await (self._intake.read_all() if large else self._intake.taken_in())
 
-    async def _keep_batch(self, batch: list[_Waiting], at: int) -> None:
-        try:
-            await self._keep_readings([each.reading for each in batch if each.reading is not None], at)
-        except StorageError as exc:
-            for each in batch:
-                self._lose(len(each.body), str(exc))
-        except Exception:  # noqa: BLE001 - a border: whichever of them it was costs itself alone
-            for each in batch:
-                await self._keep_in_the_end(each.body, at)
+    async def follow(self) -> None:
+        """Take in what earlier receivers left, and what others leave from now on."""
+        await self._intake.follow()
 
-    async def _keep_in_the_end(self, body: bytes, at: int) -> None:
-        try:
-            await self._keep(body, at)
-        except StorageError as exc:
-            self._lose(len(body), str(exc))
-        except Exception as exc:  # noqa: BLE001 - a border: what nobody foresaw costs this body alone
-            # Where and what kind, but never its words: they may be a customer's.
-            place = traceback.extract_tb(exc.__traceback__)[-1]
-            where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
-            log.error("callback_not_understood", error=type(exc).__name__, at=where, bytes=len(body))
-            await self._keep_unforeseen(body, at)
-
-    async def _keep(self, body: bytes, at: int) -> None:
-        """One read and one write, whatever the body is: an answer's time must not tell how good it was."""
-        reading = self._read(body)
-        if reading is None:
-            await self._large.keep(body, at)
-        else:
-            await self._keep_readings([reading], at)
-
-    async def _keep_readings(self, readings: list[Reading], at: int) -> None:
-        entries = [entry for reading in readings for entry in reading.entries]
-        named = {entry.account for entry in entries if entry.account}
-        new = sorted(named - self._accounts)
-        damaged = [(part.reason, part.part) for reading in readings for part in reading.damaged]
-        await self._insist(lambda: self._store.ingest(entries, accounts=new, damaged=damaged, received_at=at))
-        self._accounts |= named
-        for reading in readings if damaged else ():
-            self._tell(reading)
-
-    def _tell(self, reading: Reading) -> None:
-        """Say what came and cannot be read, together and later: now it would cost the answer time."""
-        if not reading.damaged:
+    def abandon(self) -> None:
+        """Stop where we are, as if killed."""
+        if self._ended:
             return
-        if not self._untold:
-            asyncio.get_running_loop().call_later(TELL_WITHIN, self._tell_all)
-        self._untold.update(part.reason for part in reading.damaged)
-
-    def _tell_all(self) -> None:
-        told = dict(sorted(self._untold.items()))
-        self._untold.clear()
-        if told:
-            log.warning("callback_unreadable", parts=sum(told.values()), reasons=told)
-
-    async def _keep_unforeseen(self, body: bytes, at: int) -> None:
-        try:
-            await self._insist(lambda: self._store.ingest((), damaged=[("internal", body)], received_at=at))
-        except StorageError as exc:
-            self._lose(len(body), str(exc))
-
-    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Write until the disk obeys, in the order received; `StorageError` only when the process ends."""
-        while True:
-            if self._refused and not self._ending:
-                await self._next_turn()
-            ending = self._ending
-            try:
-                written = await write()
-            except StorageError:
-                self._refused = True
-                if ending:
-                    raise
-            else:
-                self._refused = False
-                await self._count()
-                return written
-
-    async def _next_turn(self) -> None:
-        """Wait with all whom the disk refused, and who came since: they ask again in this order."""
-        if self._turn is None or self._turn.done():
-            self._turn = asyncio.create_task(asyncio.sleep(AGAIN))
-        await asyncio.shield(self._turn)
-
-    async def _count(self) -> None:
-        """Put on disk what was counted while it could not be."""
-        while self._uncounted:
-            name, times = self._uncounted.popitem()
-            try:
-                await self._store.count(name, times)
-            except StorageError:
-                self._uncounted[name] += times
-                return
-
-    def _read(self, body: bytes) -> Reading | None:
-        """All that a body brought, one that cannot be opened as damage; None where reading takes long."""
-        if len(body) > LARGE:
-            return None
-        try:
-            text = self._open(body)
-            return None if text.count(b"{") + text.count(b"[") > MANY else read_notifications(text)
-        except BodyError as exc:
-            return Reading((), (Damage(exc.reason, body),), 1)
-
-    def _read_in_chunks(self, body: bytes) -> Iterator[Reading]:
-        """The same, a part at a time."""
-        try:
-            yield from read_in_chunks(self._open(body))
-        except BodyError as exc:
-            yield Reading((), (Damage(exc.reason, body),), 1)
-
-    def _open(self, body: bytes) -> bytes:
-        return open_body(body, self._settings.key, allow_plaintext=self._settings.allow_plaintext)
+        self._ended = True
+        for batch in self._writing + self._waiting:
+            if batch.clock is not None:
+                batch.clock.cancel()
+        self._intake.abandon()
+        if self._writing:  # by a thread that may use the file still
+            self._writer.submit(self._journal.close)
+        else:
+            self._journal.close()
+        self._writing, self._waiting = [], []
+        self._writer.shutdown(wait=False)
 
 
 class CallbackRoute(BaseRoute):

@@ -97,10 +97,10 @@ def receiver_settings(config: Config) -> ReceiverSettings:
 
 
 def build_receiver(config: Config, store: Store, clock: Clock) -> Receiver:
-    """The receiver."""
+    """The receiver; raises `StorageError` where it can have no journal."""
     from relay.receiver import Receiver
 
-    return Receiver(store, receiver_settings(config), clock)
+    return Receiver.beside(config.database, store, receiver_settings(config), clock)
 
 
 def build_pipeline(

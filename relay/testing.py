@@ -158,9 +158,11 @@ class Bot:
         self.sender = build_sender(self.config, self.store, clock, self._transport)
 
     async def push(self, body: bytes) -> int:
-        """Deliver a callback to the public door, as the simulator does."""
+        """Deliver a callback to the public door, as the simulator does, and let it be taken in."""
         path = self.config.server.callback_path.get_secret_value()
-        return (await asgi_call(self.door, "POST", path, body=body))[0]
+        status, _ = await asgi_call(self.door, "POST", path, body=body)
+        await self.receiver.taken_in()
+        return status
 
     async def work(self) -> None:
         """Let everything happen that can happen without time passing.
@@ -171,6 +173,7 @@ class Bot:
         before = -1
         while before != (before := self.store.version()):
             await self.simulator.settle()
+            await self.receiver.taken_in(large=True)
             await self.door.state.sources.look(self.store)
             for drain in (self.router.drain, self.sender.drain)[:: 1 if self._router_first else -1]:
                 await drain()
@@ -183,6 +186,7 @@ class Bot:
 
     async def restart(self) -> None:
         """Forget everything that is not on disk, and start again."""
+        self.receiver.abandon()
         self.store.close()
         self._start(self.clock)
 
@@ -194,6 +198,7 @@ class Bot:
 
     async def close(self) -> None:
         """Let go of files and connections."""
+        await self.receiver.finish(1.0)
         self.store.close()
         await self.simulator.close()
         if self._temporary is not None:

@@ -114,6 +114,7 @@ async def receive(bot: Bot, *entries: object, account: str = ONE, kind: str = "c
 
 async def messages(bot: Bot) -> list[Row]:
     """What was received, oldest first."""
+    await bot.receiver.taken_in()
     return list(reversed(await bot.store.messages(limit=10_000)))
 
 

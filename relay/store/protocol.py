@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from relay.store.journal import Mark
 from relay.store.values import (
+    Aside,
+    Callback,
     Damaged,
     Delivery,
     Identified,
@@ -53,11 +56,23 @@ class Store(Protocol):
     async def take_in(self, damaged: int, reading: Reading) -> int:
         """Put what a kept body brought in its place, as received when it was; how many entries are new."""
 
-    async def put_aside(self, body: bytes, received_at: int | None = None) -> int:
-        """Keep the bytes of a large callback, which came now or then, until it has been read; its number."""
+    async def ingest_journal(self, callbacks: Sequence[Callback], mark: Mark) -> None:
+        """Keep what callbacks of a journal brought, and how far it was read, both or neither."""
 
-    async def take_aside(self) -> tuple[int, bytes, int, int] | None:
-        """The oldest of these: number, bytes, when it came, and how often its reading was begun."""
+    async def marks(self) -> dict[str, Mark]:
+        """How far every journal was read, by its name."""
+
+    async def inherit(self, heir: str, others: Sequence[str]) -> None:
+        """Let a journal have the large bodies of all journals but these others, and forget these."""
+
+    async def put_aside(self, body: bytes, received_at: int, mark: Mark) -> int:
+        """Keep the bytes of a large callback until it has been read, and `mark`; its number."""
+
+    async def take_aside(self, journal: str) -> Aside | None:
+        """The oldest of these that came by a journal, whose reading begins once more."""
+
+    async def keep_part(self, number: int, part: Callback, parts: int) -> None:
+        """Keep a part of one, and that it is the so-manieth, both or neither."""
 
     async def drop_aside(self, number: int) -> None:
         """Forget one that has been read."""

@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from relay.store.states import AttemptOutcome, DeliveryKind, DeliveryState, Evidence, MessageState
+from relay.wire.entries import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """What one callback brought `at` a time; `accounts` are ours from then on, `damaged` cannot be read."""
+
+    entries: Sequence[Entry]
+    accounts: Sequence[str]
+    at: int
+    damaged: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A large callback whose reading was begun so often, and of which so many parts are kept."""
+
+    id: int
+    body: bytes
+    received_at: int
+    attempts: int
+    parts: int
 
 
 @dataclass(frozen=True, slots=True)

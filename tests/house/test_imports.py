@@ -41,6 +41,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("suspects", "sources", "client", "lanes", "attempts", "outcomes", "directory", "notices"),
     (
         "large",
+        "intake",
         "receiver",
         "router",
         "sender",

@@ -12,6 +12,8 @@ from bots import callback, entry, eventually, make_bot, messages, receive, rule,
 
 from relay import large
 from relay.errors import StorageError
+from relay.store.journal import Mark
+from relay.store.values import Callback
 from relay.testing import Bot
 from relay.wire.notifications import CHUNK_ENTRIES, Reading
 
@@ -24,6 +26,11 @@ async def aside(bot: Bot) -> list[tuple[bytes, int]]:
         lambda db: list(db.execute("SELECT body, attempts FROM aside"))
     )
     return rows
+
+
+async def left(bot: Bot, body: bytes) -> None:
+    """A receiver that has ended left this."""
+    await bot.store.put_aside(body, bot.clock.now(), Mark("another"))
 
 
 async def read(bot: Bot) -> bool:
@@ -56,8 +63,8 @@ class Slow:
         self.go = threading.Event()
         self.begun = 0
         self.error = error
-        self.read = bot.receiver._large._read
-        bot.receiver._large._read = self
+        self.read = bot.receiver._intake._large._read
+        bot.receiver._intake._large._read = self
 
     def __call__(self, body: bytes) -> Iterator[Reading]:
         self.begun += 1
@@ -75,19 +82,19 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @rule
 async def test_a_body_of_many_entries_is_kept_in_parts() -> None:
     async with make_bot() as bot:
-        parts: list[int] = []
+        sizes: list[int] = []
         store: Any = bot.store
-        ingest = store.ingest
+        keep_part = store.keep_part
 
-        async def counting(entries: Any, **more: Any) -> int:
-            parts.append(len(entries))
-            return int(await ingest(entries, **more))
+        async def counting(number: int, part: Callback, parts: int) -> None:
+            sizes.append(len(part.entries))
+            await keep_part(number, part, parts)
 
-        store.ingest = counting
+        store.keep_part = counting
         await receive(bot, *MANY)
         await eventually(lambda: read(bot))
         assert sorted(row["svrid"] for row in await messages(bot)) == sorted(each["svrid"] for each in MANY)
-        assert max(parts) == CHUNK_ENTRIES
+        assert max(sizes) == CHUNK_ENTRIES
 
 
 @rule
@@ -110,7 +117,7 @@ async def test_large_bodies_are_read_one_at_a_time() -> None:
         slow = Slow(bot)
         for number in range(3):
             await bot.push(callback(*[entry(f"{number}-{each['svrid']}") for each in MANY]))
-        assert [attempts for _, attempts in await aside(bot)] == [1, 1, 1]
+        assert [attempts for _, attempts in await aside(bot)] == [1, 0, 0]
         assert slow.begun == 1
         slow.go.set()
         await eventually(lambda: read(bot))
@@ -120,9 +127,9 @@ async def test_large_bodies_are_read_one_at_a_time() -> None:
 @rule
 async def test_a_body_whose_reading_was_cut_off_is_read_by_the_next_receiver() -> None:
     async with make_bot() as bot:
-        await bot.store.put_aside(callback(*MANY))
+        await left(bot, callback(*MANY))
         await bot.restart()
-        bot.receiver.resume()
+        await bot.receiver.taken_in()
         await eventually(lambda: read(bot))
         assert len(await messages(bot)) == len(MANY)
 
@@ -130,10 +137,10 @@ async def test_a_body_whose_reading_was_cut_off_is_read_by_the_next_receiver() -
 @rule
 async def test_a_body_that_ended_the_receiver_three_times_is_kept_and_not_read_again() -> None:
     async with make_bot() as bot:
-        await bot.store.put_aside(callback(*MANY))
-        for _ in range(large.MOST_ATTEMPTS - 1):
-            await bot.store.take_aside()
-        bot.receiver.resume()
+        await left(bot, callback(*MANY))
+        for _ in range(large.MOST_ATTEMPTS):
+            await bot.store.take_aside("another")
+        await bot.receiver.taken_in()
         await eventually(lambda: read(bot))
         assert await messages(bot) == []
         assert [each.reason for each in await bot.store.damaged(9)] == ["internal"]
@@ -155,9 +162,9 @@ async def test_an_unforeseen_error_over_a_body_put_aside_costs_that_body_alone()
 async def test_what_was_put_aside_counts_as_received_when_it_came() -> None:
     async with make_bot() as bot:
         came = bot.clock.now()
-        await bot.store.put_aside(callback(entry("1")))
+        await left(bot, callback(entry("1")))
         bot.clock.jump(7200)
-        bot.receiver.resume()
+        await bot.receiver.taken_in()
         await eventually(lambda: read(bot))
         assert await received(bot) == [came]
 
@@ -167,9 +174,9 @@ async def test_what_was_put_aside_counts_as_received_when_it_came() -> None:
 async def test_what_was_put_aside_is_read_though_the_disk_refuses_meanwhile(refused: str) -> None:
     async with make_bot() as bot:
         for number in range(3):
-            await bot.store.put_aside(callback(entry(f"{number}")))
+            await left(bot, callback(entry(f"{number}")))
         refuse_once(bot, refused)
-        bot.receiver.resume()
+        await bot.receiver.taken_in()
         await eventually(lambda: read(bot))
         assert len(await messages(bot)) == 3
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import structlog
-from bots import TWO, callback, entry, eventually, make_bot, messages, receive, rule, sealed
+from bots import TWO, callback, entry, make_bot, messages, receive, rule, sealed
 
-from relay.errors import StorageError
-from relay.receiver import MOST_LATE, create_app
+from relay.receiver import create_app
 from relay.roles import receiver_settings
 from relay.store.sqlite import ingest
 from relay.testing import SECRETS, Bot, asgi_call
@@ -21,6 +18,7 @@ PATH = "/callback/" + SECRETS["RELAY_CALLBACK_SECRET"]
 
 
 async def damaged(bot: Bot) -> list[tuple[str, bytes]]:
+    await bot.receiver.taken_in()
     return await bot.store._db.read(
         lambda db: [(row[0], row[1]) for row in db.execute("SELECT reason, body FROM damaged ORDER BY id")]
     )
@@ -100,137 +98,6 @@ async def test_every_account_that_a_callback_names_is_ours() -> None:
         await receive(bot, entry("1"), account=TWO)
         await receive(bot, entry("2", wxid="1688850000000009"), account="")
         assert await bot.store.accounts() == [TWO, "1688850000000009"]
-
-
-class Stubborn:
-    """A disk that takes nothing while it is `full`, and nothing for a while where it is `locked`."""
-
-    def __init__(self, bot: Bot) -> None:
-        self.store = bot.store
-        self.full = False
-        self.unlocked = asyncio.Event()
-        self.unlocked.set()
-        bot.receiver._store = self
-
-    def __getattr__(self, name: str) -> Any:
-        async def write(*args: Any, **more: Any) -> Any:
-            await self.unlocked.wait()
-            if self.full:
-                raise StorageError("the disk is full")
-            return await getattr(self.store, name)(*args, **more)
-
-        return write
-
-
-def hurried(bot: Bot, *, most_late: int = MOST_LATE) -> Stubborn:
-    """Let the receiver answer after next to no time, whatever its disk does."""
-    bot.receiver._settings = replace(bot.receiver._settings, answer_within=0.01, most_late=most_late)
-    return Stubborn(bot)
-
-
-async def ready(bot: Bot) -> bool:
-    status, body = await asgi_call(bot.door, "GET", "/readyz")
-    assert (status, body) in (
-        (200, b'{"ready":true,"reasons":[]}'),
-        (503, b'{"ready":false,"reasons":["storage"]}'),
-    )
-    return status == 200
-
-
-@pytest.mark.parametrize("trouble", ["full", "locked"])
-@pytest.mark.parametrize("body", [callback(entry()), b"not base64!"], ids=["good", "bad"])
-@rule
-async def test_a_callback_that_the_disk_refuses_is_answered_and_written_later(
-    trouble: str, body: bytes
-) -> None:
-    async with make_bot() as bot:
-        disk = hurried(bot)
-        disk.full = trouble == "full"
-        if trouble == "locked":
-            disk.unlocked.clear()
-        assert await bot.push(body) == 200
-        assert not await ready(bot)
-        disk.full = False
-        disk.unlocked.set()
-        await eventually(lambda: ready(bot))
-        assert len(await messages(bot)) + len(await damaged(bot)) == 1
-        assert (await bot.store.counters())["acked_before_durable_total"] == 1
-
-
-@rule
-async def test_what_the_disk_takes_late_counts_as_received_when_it_came() -> None:
-    async with make_bot() as bot:
-        came, disk = bot.clock.now(), hurried(bot)
-        disk.full = True
-        await receive(bot, entry())
-        bot.clock.jump(7200)
-        disk.full = False
-        await eventually(lambda: ready(bot))
-        kept = await bot.store._db.read(lambda db: db.execute("SELECT received_at FROM messages").fetchall())
-        assert kept == [(came,)]
-
-
-@rule
-async def test_whom_the_disk_refused_goes_before_whoever_came_later() -> None:
-    async with make_bot() as bot:
-        disk = hurried(bot)
-        disk.full = True
-        await receive(bot, entry("1"))
-        disk.full = False
-        await receive(bot, entry("2"))
-        await eventually(lambda: ready(bot))
-        assert [row["svrid"] for row in await messages(bot)] == ["1", "2"]
-
-
-@rule
-async def test_what_waits_for_the_disk_is_bounded_and_the_rest_is_counted_as_lost() -> None:
-    async with make_bot() as bot:
-        disk = hurried(bot, most_late=len(callback(entry("1"))))
-        disk.full = True
-        for svrid in "123":
-            assert await bot.push(callback(entry(svrid))) == 200
-        disk.full = False
-        await eventually(lambda: ready(bot))
-        await receive(bot, entry("4"))
-        assert [row["svrid"] for row in await messages(bot)] == ["1", "4"]
-        counted = await bot.store.counters()
-        assert (counted["acked_before_durable_total"], counted["lost_total"]) == (1, 2)
-
-
-@pytest.mark.parametrize("back", [True, False])
-@rule
-async def test_at_the_end_what_waits_for_the_disk_is_tried_once_more(back: bool) -> None:
-    async with make_bot() as bot:
-        disk = hurried(bot)
-        disk.full = True
-        await receive(bot, entry())
-        disk.full = not back
-        with structlog.testing.capture_logs() as logged:
-            await bot.receiver.finish(1)
-        assert len(await messages(bot)) == back
-        assert [line["event"] for line in logged] == ([] if back else ["callback_lost"])
-
-
-@rule
-async def test_at_the_end_nobody_waits_for_ever() -> None:
-    async with make_bot() as bot:
-        hurried(bot).unlocked.clear()
-        await receive(bot, entry())
-        with structlog.testing.capture_logs() as logged:
-            await bot.receiver.finish(0.01)
-        assert [line["event"] for line in logged] == ["callback_lost"]
-
-
-@rule
-async def test_an_unforeseen_error_is_no_reason_to_refuse_a_callback() -> None:
-    class Broken:
-        async def ingest(self, entries: Any, **_: Any) -> int:
-            raise RuntimeError("nobody thought of this") if entries else StorageError("nor of that")
-
-    async with make_bot() as bot:
-        hurried(bot)
-        bot.receiver._store = Broken()  # type: ignore[assignment] # the two calls are all it needs
-        assert await asgi_call(bot.door, "POST", PATH, body=callback(entry())) == (200, b'{"errcode":0}')
 
 
 @pytest.mark.parametrize(

@@ -46,11 +46,15 @@ WORST: dict[str, Callable[[int], bytes]] = {
 }
 
 
+def reading(receiver: Receiver) -> bool:
+    return not receiver._journal.ended or receiver._intake._large.busy
+
+
 async def neighbours(receiver: Receiver, body: bytes, most: int) -> list[float]:
     """How long small callbacks wait for their answers while a large one is taken."""
     taken = asyncio.create_task(receiver.keep(body))
     waits: list[float] = []
-    while not taken.done() or (receiver._large._tasks and len(waits) < most):
+    while not taken.done() or (reading(receiver) and len(waits) < most):
         small = one(svrid=b'"n%d"' % len(waits))
         began = time.perf_counter()
         await receiver.keep(small)
@@ -66,7 +70,9 @@ def check(folder: Path, body: bytes, most: int) -> None:
     async def run() -> None:
         store = SqliteStore(folder / "relay.db", SystemClock())
         try:
-            waits = await neighbours(Receiver(store, SETTINGS, SystemClock()), body, most)
+            waits = await neighbours(
+                Receiver.beside(folder / "relay.db", store, SETTINGS, SystemClock()), body, most
+            )
             assert waits
             assert max(waits) < LATE
             kept = len(await store.messages(limit=1)), len(await store.damaged(1))

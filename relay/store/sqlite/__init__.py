@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from relay.clock import Clock
+from relay.store.journal import Mark
 from relay.store.sqlite import (
     aside,
     ask,
@@ -22,6 +23,8 @@ from relay.store.sqlite import (
 from relay.store.sqlite.connection import Database
 from relay.store.sqlite.reading import ReadOnlyDatabase
 from relay.store.values import (
+    Aside,
+    Callback,
     Damaged,
     Delivery,
     Identified,
@@ -80,7 +83,7 @@ class SqliteStore:
         received_at: int | None = None,
     ) -> int:
         now = self._clock.now() if received_at is None else received_at
-        callback = ingest.Callback(entries, accounts, now, damaged)
+        callback = Callback(entries, accounts, now, damaged)
         return await self._db.share(ingest.ingest_all, callback)
 
     async def damaged(self, limit: int) -> list[Damaged]:
@@ -89,12 +92,23 @@ class SqliteStore:
     async def take_in(self, damaged: int, reading: Reading) -> int:
         return await self._db.write(lambda db: ingest.take_in(db, damaged, reading))
 
-    async def put_aside(self, body: bytes, received_at: int | None = None) -> int:
-        now = self._clock.now() if received_at is None else received_at
-        return await self._db.write(lambda db: aside.put(db, body, now))
+    async def ingest_journal(self, callbacks: Sequence[Callback], mark: Mark) -> None:
+        await self._db.write(lambda db: aside.ingest_journal(db, callbacks, mark))
 
-    async def take_aside(self) -> tuple[int, bytes, int, int] | None:
-        return await self._db.write(aside.take)
+    async def marks(self) -> dict[str, Mark]:
+        return await self._db.read(aside.marks)
+
+    async def inherit(self, heir: str, others: Sequence[str]) -> None:
+        await self._db.write(lambda db: aside.inherit(db, heir, others))
+
+    async def put_aside(self, body: bytes, received_at: int, mark: Mark) -> int:
+        return await self._db.write(lambda db: aside.put(db, body, received_at, mark))
+
+    async def take_aside(self, journal: str) -> Aside | None:
+        return await self._db.write(lambda db: aside.take(db, journal))
+
+    async def keep_part(self, number: int, part: Callback, parts: int) -> None:
+        await self._db.write(lambda db: aside.keep_part(db, number, part, parts))
 
     async def drop_aside(self, number: int) -> None:
         await self._db.write(lambda db: aside.drop(db, number))

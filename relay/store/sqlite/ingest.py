@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from typing import TypeVar
@@ -11,7 +10,7 @@ from typing import TypeVar
 import apsw
 
 from relay.store.sqlite import ask
-from relay.store.values import Damaged
+from relay.store.values import Callback, Damaged
 from relay.wire.content import content_of
 from relay.wire.entries import Entry
 from relay.wire.notifications import Reading
@@ -49,30 +48,20 @@ _TOO_MUCH_DAMAGED = f"DELETE FROM damaged WHERE begins < {_DAMAGED_END} - ?"
 _KEPT_DAMAGED = "SELECT id, reason, body, received_at FROM damaged ORDER BY id DESC LIMIT ?"
 
 
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """What one callback brought at `now`; `accounts` are ours from then on, `damaged` cannot be read."""
-
-    entries: Sequence[Entry]
-    accounts: Sequence[str]
-    now: int
-    damaged: Sequence[tuple[str, bytes]] = ()
-
-
 def ingest_all(connection: apsw.Connection, callbacks: Sequence[Callback]) -> list[int]:
     """Keep each entry not seen before, and return how many of each callback that were."""
     kept = [0] * len(callbacks)
     messages: list[tuple[int, Entry, int]] = []
     for number, each in enumerate(callbacks):
         if each.accounts:
-            add_accounts(connection, each.accounts, "callback", each.now)
+            add_accounts(connection, each.accounts, "callback", each.at)
         if each.damaged:
-            keep_damaged(connection, each.damaged, each.now)
+            keep_damaged(connection, each.damaged, each.at)
         for entry in each.entries:
             if entry.kind == MESSAGE and entry.raw[:1] == b"{":
-                messages.append((number, entry, each.now))
+                messages.append((number, entry, each.at))
             else:
-                _keep_other(connection, entry, each.now)
+                _keep_other(connection, entry, each.at)
                 kept[number] += 1
     for number in _keep_messages(connection, messages):
         kept[number] += 1

@@ -1,0 +1,265 @@
+"""The receiver's journal: a body is on disk here before it is answered, and in the database soon after.
+
+A file of its own, written from front to back by one process, waits for nobody's lock. Whoever puts a record
+into the database writes down in the same transaction how far that was (`Mark`), so each is put there once.
+Once all of it is there, the file begins anew with the next epoch: what an earlier one left behind the end
+is told by its number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOM = 8 * 1024 * 1024  # bytes that a journal has from the start, so that a full disk is not full at once
+ANEW = 4 * 1024 * 1024  # bytes after which a journal that was read to its end begins anew
+AT_ONCE = 256 * 1024  # bytes that are read together
+SUFFIX = ".journal"
+
+_CHECKED = struct.Struct("<IQQ")  # length of the body, epoch, milliseconds since 1970
+_HEAD = struct.Struct("<I")  # checksum of the rest
+HEAD = _HEAD.size + _CHECKED.size
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a journal is in the database: all epochs before this one, and this one before `offset`."""
+
+    journal: str
+    epoch: int = 1
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Record:
+    """A body, when it came, and where the journal goes on behind it."""
+
+    body: bytes
+    received_at: int
+    end: int
+
+
+def sync(file: int) -> None:
+    """Return once what was written is on the disk itself."""
+    if hasattr(fcntl, "F_FULLFSYNC"):  # macOS, whose fsync stops at the drive's cache
+        fcntl.fcntl(file, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(file)
+
+
+class Journal:
+    """A journal in our hands: no other process reads or writes it as long as this one lives."""
+
+    def __init__(self, path: Path, file: int, mark: Mark, sync: Callable[[int], None] = sync) -> None:
+        """One that is held already, read as far as `mark`; see `create` and `adopt`."""
+        self.path = path
+        self.name = mark.journal
+        self._file = file
+        self._sync = sync
+        self._epoch = mark.epoch
+        self._read = mark.offset
+        self._written = mark.offset
+
+    @classmethod
+    def create(cls, folder: Path, sync: Callable[[int], None] = sync) -> Journal:
+        """A new one, open to its owner alone; raises `OSError`."""
+        folder.mkdir(mode=0o700, exist_ok=True)
+        name = secrets.token_hex(8)
+        path = folder / (name + SUFFIX)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _make_room(file, ROOM)
+            os.fsync(file)
+            _sync_folder(folder)
+        except BaseException:
+            os.close(file)
+            path.unlink(missing_ok=True)
+            raise
+        return cls(path, file, Mark(name), sync)
+
+    @classmethod
+    def adopt(cls, path: Path, mark: Mark) -> Journal | None:
+        """One whose process has ended, from `mark` on; None while somebody holds it, or where it is gone."""
+        try:
+            file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(file).st_nlink:  # else its last owner took it away meanwhile
+                left = cls(path, file, mark)
+                left._find_end()
+                return left
+        except OSError:
+            pass
+        os.close(file)
+        return None
+
+    # -- what comes ------------------------------------------------------------
+
+    def append(self, records: Sequence[tuple[bytes, int]]) -> None:
+        """Return once bodies, each with when it came, are on disk; after an `OSError` none of them counts.
+
+        To be called from one thread at a time, any.
+        """
+        written = b"".join(part for body, at in records for part in self._record(body, at))
+        self._write(written)
+        self._sync(self._file)
+        self._written += len(written)
+
+    def _record(self, body: bytes, received_at: int) -> tuple[bytes, bytes, bytes]:
+        head = _CHECKED.pack(len(body), self._epoch, received_at)
+        return _HEAD.pack(zlib.crc32(body, zlib.crc32(head))), head, body
+
+    def _write(self, data: bytes) -> None:
+        done = 0
+        while done < len(data):
+            done += os.pwrite(self._file, data[done:] if done else data, self._written + done)
+
+    # -- what goes into the database -------------------------------------------
+
+    @property
+    def ended(self) -> bool:
+        """Whether all that is on disk has been read."""
+        return self._read == self._written
+
+    def read(self) -> list[Record]:
+        """The next records, some together, none at the end; raises `OSError`, also where they have changed.
+
+        They come again until they are `passed`.
+        """
+        if self.ended:
+            return []
+        found = self._next(self._written)
+        if not found:
+            raise OSError(f"{self.path.name} has changed behind {self._read}")
+        return found
+
+    def passed(self, record: Record) -> None:
+        """It is in the database, with all before it."""
+        self._read = record.end
+
+    def mark(self, record: Record) -> Mark:
+        """What to write down with this record."""
+        return Mark(self.name, self._epoch, record.end)
+
+    def skip(self) -> int:
+        """Give up what cannot be read; how many bytes that are."""
+        size = self._written - self._read
+        self._read = self._written
+        return size
+
+    def begin_anew(self) -> None:
+        """Write over what is in the database, once that is much; not while `append` is under way."""
+        if not self.ended or self._written < ANEW:
+            return
+        if self._written > ROOM:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, ROOM)
+        self._epoch += 1
+        self._read = self._written = 0
+
+    def _next(self, end: int) -> list[Record]:
+        """Some valid records before `end`, or one that is larger than what is read at once."""
+        at_once = min(AT_ONCE, end - self._read)
+        found = self._records(at_once)
+        if not found and (needed := HEAD + self._header()[0]) > at_once and needed <= end - self._read:
+            found = self._records(needed)
+        return found
+
+    def _header(self) -> tuple[int, int]:
+        """Length and epoch of what comes next, whatever it is."""
+        head = os.pread(self._file, HEAD, self._read).ljust(HEAD, b"\0")
+        length, epoch, _ = _CHECKED.unpack_from(head, _HEAD.size)
+        return length, epoch
+
+    def _records(self, size: int) -> list[Record]:
+        """Every whole and valid record among the next bytes."""
+        data = os.pread(self._file, size, self._read)
+        found: list[Record] = []
+        at = 0
+        while at + HEAD <= len(data):
+            length, epoch, received_at = _CHECKED.unpack_from(data, at + _HEAD.size)
+            end = at + HEAD + length
+            if epoch != self._epoch or end > len(data):
+                break
+            body = data[at + HEAD : end]
+            if (
+                zlib.crc32(body, zlib.crc32(data[at + _HEAD.size : at + HEAD]))
+                != _HEAD.unpack_from(data, at)[0]
+            ):
+                break
+            found.append(Record(body, received_at, self._read + end))
+            at = end
+        return found
+
+    def _find_end(self) -> None:
+        """Look how far a process came that has ended: where its epoch has been read, the next may follow."""
+        begin = self._read
+        end = self._end()
+        if end == begin:
+            self._read = 0
+            if self._header()[1] == self._epoch + 1:
+                self._epoch, begin = self._epoch + 1, 0
+                end = self._end()
+        self._read, self._written = begin, end
+
+    def _end(self) -> int:
+        size = os.fstat(self._file).st_size
+        while found := self._next(size):
+            self._read = found[-1].end
+        return self._read
+
+    # -- the end ---------------------------------------------------------------
+
+    def remove(self) -> None:
+        """Take away a journal that has been read to its end."""
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of it; whatever is in it waits for whoever adopts it."""
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
+
+
+def left_in(folder: Path) -> list[Path]:
+    """All journals of a folder, whoever holds them, oldest first."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [
+                (entry.stat().st_ctime_ns, Path(entry.path))
+                for entry in entries
+                if entry.name.endswith(SUFFIX)
+            ]
+    except OSError:
+        return []
+    return [path for _, path in sorted(found)]
+
+
+def _make_room(file: int, size: int) -> None:
+    """Let the disk set so much aside now, while it has it."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+        return
+    zeros = bytes(1024 * 1024)
+    for at in range(0, size, len(zeros)):
+        os.pwrite(file, zeros, at)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the file's name on disk, too."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
