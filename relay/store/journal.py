@@ -236,14 +236,10 @@ def left_in(folder: Path) -> list[Path]:
     """All journals of a folder, whoever holds them, oldest first."""
     try:
         with os.scandir(folder) as entries:
-            found = [
-                (entry.stat().st_ctime_ns, Path(entry.path))
-                for entry in entries
-                if entry.name.endswith(SUFFIX)
-            ]
+            found = [entry for entry in entries if entry.name.endswith(SUFFIX)]
+            return [Path(entry.path) for entry in sorted(found, key=lambda entry: entry.stat().st_mtime)]
     except OSError:
         return []
-    return [path for _, path in sorted(found)]
 
 
 def _make_room(file: int, size: int) -> None:
