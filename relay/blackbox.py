@@ -23,6 +23,7 @@ SLOTS = 2048  # messages in hand at once; one that finds no slot counts as unkno
 WORDS = 48  # bytes for what ran: plugin and handler
 SLOT = struct.Struct(f"<qq{WORDS}s")  # message, since when it runs (0: it waits), what
 RUNS = struct.Struct(f"<q{WORDS}s")
+WAITS = (0, b"")  # what stands there while nothing runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +95,16 @@ class BlackBox:
 
     @coroutine
     def steps(self, message: int, what: str, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-        """Await `work`; each of its steps is on record while it runs, and no longer."""
+        """Await `work`; each of its steps is on record while it runs, and no longer.
+
+        The first may be taken within a step of the same message, which is on record again after it.
+        """
         at = self._slots.get(message)
         if at is None:
             return (yield from work.__await__())
         words = what.encode("utf-8", "replace")
         step, given = work.send, None
+        around = RUNS.unpack_from(self._memory, at + 8)
         while True:
             self._begin(at, words)
             try:
@@ -108,7 +113,8 @@ class BlackBox:
                 result: T = end.value
                 return result
             finally:
-                self._end(message, at)
+                self._end(message, at, *around)
+            around = WAITS
             try:
                 step, given = work.send, (yield awaited)
             except BaseException as exc:  # noqa: BLE001 - handed on: `work` is who it was meant for
@@ -127,7 +133,7 @@ class BlackBox:
     def _begin(self, at: int, what: bytes) -> None:
         RUNS.pack_into(self._memory, at + 8, next(self._serial), what)
 
-    def _end(self, message: int, at: int, began: int = 0, what: bytes = b"") -> None:
+    def _end(self, message: int, at: int, began: int, what: bytes) -> None:
         if self._slots.get(message) == at:  # a thread may outlive its message
             RUNS.pack_into(self._memory, at + 8, began, what)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import ctypes
 import threading
-from collections.abc import Callable
+import time
+from asyncio.tasks import _enter_task, _leave_task
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
-from typing import cast
+from types import coroutine
+from typing import Any, cast
 
 import structlog
 
@@ -82,12 +86,23 @@ class Calls:
 
         `ExhaustedError` where neither this nor any later call could be made.
         """
-        running = self._plugins.setdefault(call.loaded.name, _Running())
-        self._refuse(call, running)
-        task = asyncio.create_task(self._run(call))
+        running = self._plugins.get(call.loaded.name)
+        if running is None:
+            running = self._plugins[call.loaded.name] = _Running()
+        if running.left or running.since:
+            self._refuse(call, running)
+        begun = time.monotonic()
+        started = _Started(self._run(call))
+        if started.over:
+            return started.result()
+        return await self._wait(call, running, started.task, begun)
+
+    async def _wait(self, call: Call, running: _Running, task: asyncio.Task[object], begun: float) -> object:
+        """What a call that goes on returns, if it does so in time."""
         running.since[task] = asyncio.get_running_loop().time()
         try:
-            await asyncio.wait({task}, timeout=call.loaded.timeout / 1000)
+            left = call.loaded.timeout / 1000 - (time.monotonic() - begun)
+            await asyncio.wait({task}, timeout=max(left, 0))
         finally:
             del running.since[task]
             if not task.done():
@@ -163,6 +178,64 @@ class Calls:
                 return call.handler.function(call.message, call.ctx), None
         except BaseException as exc:  # noqa: BLE001 - handed to whoever awaits the call
             return None, exc
+
+
+class _Started:
+    """A call whose first step was taken at once: most handlers need no other, and the loop no turn for them.
+
+    The step is that of the task which takes the others, so that what asks for the current task, such as
+    `asyncio.timeout`, gets the one that goes on; once all is done, that task has nothing left to do.
+    """
+
+    __slots__ = ("_awaited", "_error", "_result", "_work", "over", "task")
+
+    def __init__(self, work: Coroutine[Any, Any, object]) -> None:
+        loop = asyncio.get_running_loop()
+        own = contextvars.copy_context()
+        self.over = False
+        self._work = work
+        self._result: object = None
+        self._error: BaseException | None = None
+        self.task = loop.create_task(self._others(), context=own)
+        around = asyncio.current_task()
+        if around is not None:
+            _leave_task(loop, around)
+        _enter_task(loop, self.task)
+        try:
+            self._awaited = own.run(work.send, None)
+        except StopIteration as end:
+            self.over, self._result = True, end.value
+        except BaseException as exc:  # noqa: BLE001 - raised by `result`, for whoever made the call
+            self.over, self._error = True, exc
+        finally:
+            _leave_task(loop, self.task)
+            if around is not None:
+                _enter_task(loop, around)
+
+    def result(self) -> object:
+        """What came of a call that is over."""
+        if isinstance(self._error, asyncio.CancelledError):
+            raise RuntimeError("the handler cancelled itself")
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    @coroutine
+    def _others(self) -> Generator[Any, Any, object]:
+        """Every step but the first."""
+        if self.over:
+            return None
+        awaited = self._awaited
+        while True:
+            try:
+                yield awaited
+                break
+            except BaseException as exc:  # noqa: BLE001 - handed on: `work` is who it was meant for
+                try:
+                    awaited = self._work.throw(exc)
+                except StopIteration as end:
+                    return cast(object, end.value)
+        return (yield from self._work.__await__())
 
 
 def _start(work: Callable[[], None]) -> threading.Thread:

@@ -36,6 +36,16 @@ class Memory:
     names: Names
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A message that is on its way through the plugins, since `now`."""
+
+    number: int
+    message: Message
+    now: dt.datetime
+    dry_run: bool
+
+
 class Pipeline:
     """The plugins in their order, over which messages run one by one or side by side."""
 
@@ -54,6 +64,7 @@ class Pipeline:
         self._resolve = resolve
         self._memory = memory
         self._calls = calls or Calls()
+        self._logs = {each.name: structlog.get_logger(f"plugin.{each.name}") for each in self._plugins}
 
     @property
     def includes_own(self) -> bool:
@@ -78,38 +89,38 @@ class Pipeline:
     async def _run(self, number: int, message: Message, dry_run: bool) -> Routing:
         trace = Trace()
         await self._memory.names.learn((message.sender, message.chat, message.account))
-        outbox = Outbox(message, self._resolve, self._clock.now())
+        now = self._clock.now()
+        outbox = Outbox(message, self._resolve, now)
+        said = _Said(number, message, dt.datetime.fromtimestamp(now / 1000, self._zone), dry_run)
         for loaded in self._plugins:
-            if await self._ask(number, loaded, message, outbox, trace, dry_run):
+            if await self._ask(said, loaded, outbox, trace):
                 break
         return Routing(
             number, MessageState.ROUTED, None, trace.lines, outbox.deliveries, tuple(outbox.changes)
         )
 
-    async def _ask(
-        self, number: int, loaded: Loaded, message: Message, outbox: Outbox, trace: Trace, dry_run: bool
-    ) -> bool:
+    async def _ask(self, said: _Said, loaded: Loaded, outbox: Outbox, trace: Trace) -> bool:
         """True when the plugin stopped the message."""
         for handler in loaded.plugin.handlers:
-            if (refusal := handler.refuses(message, loaded.settings)) is not None:
+            if (refusal := handler.refuses(said.message, loaded.settings)) is not None:
                 trace.note(loaded.name, "", "no", refusal)
                 continue
             page, own = self._memory.book.open(), Trace()
-            call = Call(number, loaded, handler, message, self._context(loaded, page, own, dry_run))
+            call = Call(said.number, loaded, handler, said.message, self._context(said, loaded, page, own))
             if await self._decide(call, page, own, outbox, trace):
                 return True
         return False
 
-    def _context(self, loaded: Loaded, page: StatePage, own: Trace, dry_run: bool) -> Context:
+    def _context(self, said: _Said, loaded: Loaded, page: StatePage, own: Trace) -> Context:
         return Context(
             settings=loaded.settings,
-            log=structlog.get_logger(f"plugin.{loaded.name}"),
-            now=dt.datetime.fromtimestamp(self._clock.now() / 1000, self._zone),
+            log=self._logs[loaded.name],
+            now=said.now,
             plugin=loaded.name,
             trace=own,
             state=page.of(loaded.name),
             names=self._memory.names,
-            dry_run=dry_run,
+            dry_run=said.dry_run,
         )
 
     async def _decide(self, call: Call, page: StatePage, own: Trace, outbox: Outbox, trace: Trace) -> bool:
