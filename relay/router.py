@@ -230,6 +230,7 @@ class Router:
         for head in chosen:
             self._begun[head.id] = self._clock.now()
             self._tasks.start(self._take_turn(head, claimed.get(head.id)))
+        await asyncio.sleep(0)  # they begin before anything else is looked for
         return True
 
     def _room(self) -> int:

@@ -14,6 +14,7 @@ from relay.wire.spans import picker
 
 _FORWARDED = ("msg_type", "content", "msg_time")
 _SPACE = b" \t\r\n"
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,7 @@ def forward_body(*, app_id: str, token: str, account: str, targets: Sequence[str
 
 def encode(value: object) -> bytes:
     """Encode as compact UTF-8 JSON; lone surrogates become U+FFFD, NaN and Infinity raise ValueError."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return storable(text).encode()
+    return storable(_encoder.encode(value)).encode()
 
 
 def _with_messages(head: Mapping[str, object], messages: bytes) -> bytes:

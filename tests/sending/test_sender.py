@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 import pytest
 from bots import ANN, EAST, MIRROR, NORTH, ONE, REPLY, TWO, WEST, entry, make_bot, receive, rule, states
-from sending.desk import UNSENT, Desk, ask_price, says, start
+from sending.desk import UNSENT, Desk, ask_price, says, stand, start
 
 from relay.clock import Clock
 from relay.errors import StorageError
@@ -291,7 +291,8 @@ async def test_what_is_due_waits_for_no_flood_of_our_own_words() -> None:
     async with answering(desk) as bot:
         await receive(bot, *(entry(f"9{n}", "typed by staff", from_wxid=ONE) for n in range(1000)))
         await ask_price(bot)
-        await start(bot, desk)
+        assert await bot.sender.step()
+        assert await stand(bot) == [("sending", None)]
         assert len(await bot.store.signals((0, 0), 1000)) >= 400
         await bot.work()
         assert await bot.store.signals((0, 0), 1000) == []

@@ -123,7 +123,7 @@ class SqliteStore:
         self, limit: int, remember: int, *, include_own: bool = False
     ) -> tuple[list[Identified], int]:
         # Most looks find nothing, and a write would hold up the receiver's.
-        if not await self._db.read(guard.anything_new):
+        if not self._db.glance(guard.anything_new):
             return [], 0
         now = self._clock.now()
         return await self._db.write(
@@ -141,7 +141,7 @@ class SqliteStore:
             await self._db.write(lambda db: routing.give_back(db, ids))
 
     async def turn(self, message: int) -> Turn | None:
-        return await self._db.read(lambda db: routing.turn(db, message))
+        return self._db.glance(lambda db: routing.turn(db, message))
 
     async def finish(self, routed: Routing, expire_after: int) -> bool:
         return await self._db.share(
@@ -149,10 +149,10 @@ class SqliteStore:
         )
 
     async def state(self, plugin: str, key: str) -> tuple[str, int | None] | None:
-        return await self._db.read(lambda db: remembering.state(db, plugin, key))
+        return self._db.glance(lambda db: remembering.state(db, plugin, key))
 
     async def names(self, wxids: Sequence[str]) -> dict[str, str]:
-        return await self._db.read(lambda db: remembering.names(db, wxids))
+        return self._db.glance(lambda db: remembering.names(db, wxids))
 
     async def write_names(self, named: Sequence[tuple[str, str]]) -> None:
         now = self._clock.now()
@@ -174,7 +174,7 @@ class SqliteStore:
 
     async def due(self, depth: int) -> list[list[Delivery]]:
         now = self._clock.now()
-        return await self._db.read(lambda db: sending.due(db, depth, now))
+        return self._db.glance(lambda db: sending.due(db, depth, now))
 
     async def record_intent(self, deliveries: Sequence[Delivery], epoch: int) -> list[Intent]:
         now = self._clock.now()
@@ -185,7 +185,7 @@ class SqliteStore:
 
     async def settle_due(self) -> list[Settled]:
         now = self._clock.now()
-        if not await self._db.read(lambda db: sending.anything_due(db, now)):
+        if not self._db.glance(lambda db: sending.anything_due(db, now)):
             return []
         return await self._db.write(lambda db: sending.settle_due(db, now))
 
@@ -199,16 +199,16 @@ class SqliteStore:
         await self._db.write(lambda db: sending.set_pause(db, pause))
 
     async def signals(self, after: tuple[int, int], limit: int) -> list[Signal]:
-        return await self._db.read(lambda db: signals.signals(db, after, limit))
+        return self._db.glance(lambda db: signals.signals(db, after, limit))
 
     async def by_api_send_id(self, delivery: int, number: int, account: str) -> Tracked | None:
-        return await self._db.read(lambda db: signals.by_api_send_id(db, delivery, number, account))
+        return self._db.glance(lambda db: signals.by_api_send_id(db, delivery, number, account))
 
     async def by_api_send_svrid(self, api_send_svrid: str, account: str) -> Tracked | None:
-        return await self._db.read(lambda db: signals.by_api_send_svrid(db, api_send_svrid, account))
+        return self._db.glance(lambda db: signals.by_api_send_svrid(db, api_send_svrid, account))
 
     async def forwards_without_echo(self, signal: Signal, window: int) -> list[Tracked]:
-        return await self._db.read(lambda db: signals.forwards_without_echo(db, signal, window))
+        return self._db.glance(lambda db: signals.forwards_without_echo(db, signal, window))
 
     async def settle(self, verdicts: Sequence[Verdict], confirm_after: int) -> None:
         now = self._clock.now()
@@ -227,7 +227,8 @@ class SqliteStore:
     # -- everybody ------------------------------------------------------------
 
     async def meta(self, key: str) -> str | None:
-        return await self._db.read(lambda db: ask.value(db, _META, (key,)))
+        found: str | None = self._db.glance(lambda db: ask.value(db, _META, (key,)))
+        return found
 
     async def set_meta(self, key: str, value: str) -> None:
         await self._db.write(

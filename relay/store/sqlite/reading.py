@@ -36,6 +36,10 @@ class ReadOnlyDatabase:
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` and return its result; `StorageError` where the file cannot be read."""
+        return self.glance(work)
+
+    def glance(self, work: Work[T]) -> T:
+        """The same for whoever does not wait."""
         try:
             return work(self._connection)
         except apsw.Error as exc:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import apsw
@@ -16,6 +18,7 @@ from relay.store.values import Delivery, Intent, Pause, Result, Settled
 _COLUMNS = (
     "id, message, kind, account, target, state, attempts, spent, solo, position, expires_at, retry_at, entry"
 )
+_OF_LINE = ", ".join(f"l.{column}" for column in _COLUMNS.split(", "))
 _OPEN = "state IN ('queued', 'sending', 'unknown')"
 _LOST = """EXISTS (
   SELECT 1 FROM deliveries d
@@ -28,18 +31,27 @@ HEARING_PATIENCE = 15_000  # ms in which the account that is to forward a messag
 # The planner, left to itself, takes a list of states for an index to sort by:
 # `INDEXED BY` names the one that keeps the cost from growing with the backlog.
 
-# The next pair of account and target that has anything open: one step of a
-# loose index scan, so that the cost follows the pairs and not the backlog.
-_NEXT_PAIR = f"""
-SELECT account, target FROM deliveries INDEXED BY deliveries_open
-WHERE {_OPEN} AND (account, target) > (?, ?) ORDER BY account, target LIMIT 1
-"""
-_FIRST_IN_LINE = f"""
-SELECT {_COLUMNS} FROM deliveries INDEXED BY deliveries_open
-WHERE {_OPEN} AND account = ? AND target = ? AND due_at <= ?
-  AND (after IS NULL OR EXISTS (
-    SELECT 1 FROM deliveries d WHERE d.id = deliveries.after AND d.state IN ('accepted', 'delivered')))
-ORDER BY position LIMIT ?
+# One step of a loose index scan after the other finds every pair of account and target that has anything
+# open, so that the cost follows the pairs and not the backlog; each brings the first of its line.
+_LINES = f"""
+WITH RECURSIVE pairs (account, target) AS (
+  SELECT * FROM (
+    SELECT account, target FROM deliveries INDEXED BY deliveries_open
+    WHERE {_OPEN} ORDER BY account, target LIMIT 1)
+  UNION ALL
+  SELECT d.account, d.target FROM pairs CROSS JOIN deliveries d ON d.id = coalesce((
+    SELECT id FROM deliveries INDEXED BY deliveries_open
+    WHERE {_OPEN} AND account = pairs.account AND target > pairs.target ORDER BY target LIMIT 1), (
+    SELECT id FROM deliveries INDEXED BY deliveries_open
+    WHERE {_OPEN} AND account > pairs.account ORDER BY account, target LIMIT 1))
+)
+SELECT {_OF_LINE} FROM pairs CROSS JOIN deliveries l ON l.id IN (
+  SELECT id FROM deliveries INDEXED BY deliveries_open
+  WHERE {_OPEN} AND account = pairs.account AND target = pairs.target AND due_at <= ?1
+    AND (after IS NULL OR EXISTS (
+      SELECT 1 FROM deliveries d WHERE d.id = deliveries.after AND d.state IN ('accepted', 'delivered')))
+  ORDER BY position LIMIT ?2)
+ORDER BY l.account, l.target, l.position
 """
 # A plus keeps the planner from all that is queued: what is asked for is found by its id.
 _INTENT = f"""
@@ -96,20 +108,14 @@ def due(connection: apsw.Connection, depth: int, now: int) -> list[list[Delivery
 
     A pair whose first in line is on its way, unknown or waits for its next attempt has nothing due.
     """
-    lines = (_line(connection, account, target, depth, now) for account, target in _pairs(connection))
+    rows = ask.every(connection, _LINES, (now, depth))
+    lines = (_ready(line, now) for _, line in groupby(rows, key=itemgetter(3, 4)))
     return [line for line in lines if line]
 
 
-def _pairs(connection: apsw.Connection) -> Iterator[tuple[str, str]]:
-    pair = ask.first(connection, _NEXT_PAIR, ("", ""))
-    while pair is not None:
-        yield pair
-        pair = ask.first(connection, _NEXT_PAIR, pair)
-
-
-def _line(connection: apsw.Connection, account: str, target: str, depth: int, now: int) -> list[Delivery]:
+def _ready(line: Iterable[Sequence[Any]], now: int) -> list[Delivery]:
     ready: list[Delivery] = []
-    for row in ask.every(connection, _FIRST_IN_LINE, (account, target, now, depth)):
+    for row in line:
         delivery, (retry_at, entry) = _delivery(row), row[-2:]
         heard = delivery.kind is DeliveryKind.SEND or entry is not None
         if delivery.state is not DeliveryState.QUEUED or retry_at > now or not heard:
