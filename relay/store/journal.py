@@ -76,7 +76,8 @@ class Journal:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _make_room(file, ROOM)
+            with contextlib.suppress(OSError):  # a full disk may have room for the first callback
+                _make_room(file, ROOM)
             os.fsync(file)
             _sync_folder(folder)
         except BaseException:

@@ -32,18 +32,20 @@ class Disk:
         self.full = False
         self.free = threading.Event()
         self.free.set()
+        self.asked = threading.Event()
         bot.receiver._journal._sync = self.sync
 
     def sync(self, _: int) -> None:
+        self.asked.set()
         assert self.free.wait(20)
         if self.full:
             raise OSError("the disk is full")
 
 
 @contextlib.contextmanager
-def hurried(bot: Bot, *, most_late: int = MOST_LATE) -> Iterator[Disk]:
+def hurried(bot: Bot, *, answer_within: float = 0.01, most_late: int = MOST_LATE) -> Iterator[Disk]:
     """Let the receiver answer after next to no time, whatever its disk does."""
-    bot.receiver._settings = replace(bot.receiver._settings, answer_within=0.01, most_late=most_late)
+    bot.receiver._settings = replace(bot.receiver._settings, answer_within=answer_within, most_late=most_late)
     disk = Disk(bot)
     try:
         yield disk
@@ -78,6 +80,20 @@ async def ready(bot: Bot) -> bool:
         (503, b'{"ready":false,"reasons":["storage"]}'),
     )
     return status == 200
+
+
+@rule
+async def test_nobody_is_answered_before_the_sync_is_over() -> None:
+    async with make_bot() as bot:
+        with hurried(bot, answer_within=20) as disk:
+            disk.free.clear()
+            answer = asyncio.create_task(asgi_call(bot.door, "POST", PATH, body=callback(entry())))
+            await asyncio.to_thread(disk.asked.wait, 20)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not answer.done()
+            disk.free.set()
+            assert (await answer)[0] == 200
 
 
 @pytest.mark.parametrize("trouble", ["full", "slow"])
