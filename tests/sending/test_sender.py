@@ -6,7 +6,22 @@ from pathlib import Path
 
 import apsw
 import pytest
-from bots import ANN, EAST, MIRROR, NORTH, ONE, REPLY, TWO, WEST, entry, make_bot, receive, rule, states
+from bots import (
+    ANN,
+    EAST,
+    MIRROR,
+    NORTH,
+    ONE,
+    REPLY,
+    TWO,
+    WEST,
+    entry,
+    eventually,
+    make_bot,
+    receive,
+    rule,
+    states,
+)
 from sending.desk import UNSENT, Desk, ask_price, says, stand, start
 
 from relay.clock import Clock
@@ -287,9 +302,13 @@ async def test_what_cannot_be_put_into_a_request_fails_and_holds_up_nothing() ->
 
 @rule
 async def test_what_is_due_waits_for_no_flood_of_our_own_words() -> None:
+    async def heard() -> bool:
+        return len(await bot.store.signals((0, 0), 1000)) == 1000
+
     desk = Desk()
     async with answering(desk) as bot:
         await receive(bot, *(entry(f"9{n}", "typed by staff", from_wxid=ONE) for n in range(1000)))
+        await eventually(heard)
         await ask_price(bot)
         assert await bot.sender.step()
         assert await stand(bot) != [("queued", None)]
