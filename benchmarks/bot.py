@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.harness import ROOT, free_port, running
+import apsw
+
+from benchmarks.harness import ROOT, free_port, running, until
 
 KEY = b"0123456789abcdef0123456789abcdef"
 PATH = "/callback/a-path-for-benchmarks"
@@ -60,6 +63,25 @@ class Bot:
     def database(self) -> Path:
         """Its SQLite file."""
         return self.folder / "relay.db"
+
+    def received(self) -> int:
+        """How many messages its database has ever taken."""
+        connection = apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            connection.set_busy_timeout(5000)
+            return int(connection.execute("SELECT coalesce(max(id), 0) FROM messages").fetchall()[0][0])
+        finally:
+            connection.close()
+
+    async def taken_in(self, several: int) -> float:
+        """Wait until it has taken so many, and return how many seconds that took."""
+        began = time.monotonic()
+
+        async def all_there() -> bool:
+            return self.received() >= several
+
+        await until(all_there)
+        return time.monotonic() - began
 
     def log(self) -> str:
         """The end of what it said, for whoever wonders why it failed."""
