@@ -69,7 +69,7 @@ class Bot:
         connection = apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)
         try:
             connection.set_busy_timeout(5000)
-            return int(connection.execute("SELECT coalesce(max(id), 0) FROM messages").fetchall()[0][0])
+            return int(str(connection.execute("SELECT coalesce(max(id), 0) FROM messages").get))
         finally:
             connection.close()
 
