@@ -3,6 +3,7 @@
 Everything that a plugin needs is here.
 """
 
+from relay import lean  # noqa: F401 - before whatever loads structlog
 from relay.config.problems import UnfitError, refuse
 from relay.config.values import ChatList, Duration, Size
 from relay.decisions import Decision, Forward, Reply, Send, Stop

@@ -40,7 +40,7 @@ def test_both_ways_know_the_same_roles_and_the_same_file() -> None:
     assert Serving().config == DEFAULT_CONFIG
 
 
-LARGE = {"aiohttp", "jinja2", "starlette", "typer", "uvicorn"}
+LARGE = {"aiohttp", "jinja2", "rich", "starlette", "typer", "uvicorn"}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import relay
 ROOT = Path(__file__).parents[2]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("language", "errors", "clock", "log", "tasks", "lock", "bounds"),
+    ("lean", "language", "errors", "clock", "log", "tasks", "lock", "bounds"),
     ("wire",),
     ("config",),
     ("store",),
@@ -42,6 +42,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "large",
         "intake",
+        "express",
         "receiver",
         "router",
         "sender",
@@ -53,7 +54,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "console",
     ),
     ("roles",),
-    ("hatch", "ties", "connections", "server", "process", "standby"),
+    ("hatch", "ties", "crowd", "connections", "server", "process", "standby"),
     ("supervisor", "testing"),
     ("run",),
     ("cli", "__main__"),
