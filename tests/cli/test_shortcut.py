@@ -49,7 +49,7 @@ LARGE = {"aiohttp", "jinja2", "rich", "starlette", "typer", "uvicorn"}
         ("import relay.process, relay.supervisor, relay.cli", set()),
         ("import relay.client, relay.sender", {"aiohttp"}),
         ("import relay.server, relay.receiver", {"starlette", "uvicorn"}),
-        ("import relay.cli.app, relay.cli.status", {"typer"}),
+        ("import relay.cli.app, relay.cli.status", {"rich", "typer"}),
     ],
 )
 def test_a_process_holds_no_more_than_it_needs(code: str, loaded: set[str]) -> None:
