@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from relay.language import Language, Text, Words, finished
+from relay.language import COLON, Language, Text, Words, finished
 
 BRACKETS = Text("（{text}）", " ({text})")
 
@@ -58,9 +58,8 @@ class Problem:
     def told(self, language: Language) -> str:
         """The problem on one line."""
         shown = f" = {self.value}" if self.value is not None else ""
-        colon = "：" if language == "zh" else ": "
         hint = BRACKETS.said(language, text=self.hint) if self.hint else ""
-        return f"{self.path}{shown}{colon}{finished(self.message).said(language)}{hint}"
+        return f"{self.path}{shown}{COLON.said(language)}{finished(self.message).said(language)}{hint}"
 
     def __str__(self) -> str:
         return self.told("en")

@@ -46,6 +46,9 @@ class Text(NamedTuple):
         return self.said("en")
 
 
+COLON = Text("：", ": ")
+"""Between a word and what is said of it, where code puts them together."""
+
 Words = Text | Said | str
 """A text with nothing to fill in, or one that somebody wrote in one language only."""
 

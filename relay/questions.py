@@ -79,6 +79,8 @@ NOBODY_HINT = Text(
     "写 [chats] 里的名字或 7881… 这样的 id，不超过 {most} 个字符",
     "give a name in [chats] or an id such as 7881…, of at most {most} characters",
 )
+NOT_OURS = Text("「{value}」不是我方账号", "`{value}` is no account of ours")
+NOT_OURS_HINT = Text("我方账号：{known}", "ours are: {known}")
 TOO_LONG = Text("这句话太长", "the text is too long")
 TOO_LONG_HINT = Text("最多 {most} 个字符", "at most {most} characters")
 LONGEST_QUOTED = 60
@@ -195,6 +197,12 @@ def line_asked(text: str, chat: str, sender: str, account: str, chats: Chats) ->
         raise _refusal(ONE_CHAT, ONE_CHAT_HINT, chat, count=len(found), chats=", ".join(found))
     heard_by = _somebody("account", account, chats) if account else ""
     return Line(said, found[0], _somebody("sender", sender, chats), heard_by)
+
+
+def refuse_others(line: Line, ours: Sequence[str]) -> None:
+    """`RefusalError` where somebody else's account is to hear it; while none is known, any may be ours."""
+    if line.account and ours and line.account not in ours:
+        raise _refusal(NOT_OURS, NOT_OURS_HINT, line.account, known=", ".join(ours))
 
 
 def _somebody(key: str, word: str, chats: Chats) -> str:

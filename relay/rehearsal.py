@@ -15,8 +15,8 @@ from relay.log import Masking
 from relay.message import Message
 from relay.names import Names
 from relay.pipeline import Pipeline
-from relay.questions import Line
-from relay.report import names_of
+from relay.questions import Line, refuse_others
+from relay.report import Report, names_of
 from relay.store.protocol import Row, Store
 from relay.store.values import NewDelivery, Routing, TraceLine
 from relay.wire.entries import PRIVATE, ROOM
@@ -41,9 +41,9 @@ class Rehearsal:
         self._failed = failed
 
     async def say(self, line: Line) -> Row:
-        """What would happen if somebody said this now."""
-        accounts = await self._store.accounts()
-        ours = list(dict.fromkeys((*self._config.platform.accounts, *accounts)))
+        """What would happen if somebody said this now; `RefusalError` where no account of ours would hear."""
+        ours = await Report(self._config, self._store, self._clock).ours()
+        refuse_others(line, ours)
         acting = await self._store.acting(line.chat)
         account = line.account or acting or next(iter(ours), "")
         return await self.of(self._message(line, account, own=line.sender in ours))

@@ -69,11 +69,21 @@ class Report:
             **counts,
             "processes": await self._store.processes(now - SILENT),
             "plugins": list(plugins),
+            "unreadable": await self._unreadable(),
             "accounts": accounts,
             "account_names": await self._names(accounts),
             "pauses": await self._pauses(now),
             "platform_ips": await self._platform_ips(),
             "counters": await self._store.counters(),
+        }
+
+    async def _unreadable(self) -> Row:
+        """How many bodies, or parts of them, could not be read, and when the last came that is still kept."""
+        counted = await self._store.counters()
+        last = next(iter(await self._store.damaged(1)), None)
+        return {
+            "count": sum(many for name, many in counted.items() if name.startswith("damaged_total:")),
+            "last_at": None if last is None else rfc3339(last.received_at),
         }
 
     async def _platform_ips(self) -> Row:
@@ -91,6 +101,10 @@ class Report:
             for pause in await self._store.pauses()
             if pause.until > now
         ]
+
+    async def ours(self) -> list[str]:
+        """Our accounts: those that are configured, and those that were heard of."""
+        return list(dict.fromkeys((*self._config.platform.accounts, *await self._store.accounts())))
 
     async def messages(
         self, *, chats: Sequence[str] = (), since: str | None = None, limit: str | int | None = None

@@ -19,7 +19,7 @@ from relay.cli.problems import problem_row, show_problem
 from relay.cli.screen import clean, print_json, screen
 from relay.config import Config, load
 from relay.errors import ConfigurationError, LostPluginError, PluginError, Problem
-from relay.language import Language, Said, Text, language_of
+from relay.language import COLON, Language, Said, Text, language_of
 from relay.loader import Found
 from relay.log import Masking
 from relay.report import plugin_rows
@@ -157,7 +157,8 @@ def _facts(outcome: Outcome, config: Config, loading: Census) -> Iterator[tuple[
     accounts = ", ".join(config.platform.accounts) or outcome.said(texts.LISTED)
     yield texts.ACCOUNTS, [Styled(clean(accounts))]
     names = config.chats.names
-    listed = f"{outcome.said(texts.NAMED, count=len(names))}{': ' if names else ''}{', '.join(names)}"
+    colon = outcome.said(COLON) if names else ""
+    listed = f"{outcome.said(texts.NAMED, count=len(names))}{colon}{', '.join(names)}"
     yield texts.CHATS, [Styled(clean(listed))]
     yield texts.PLUGINS, [_plugin(outcome, config, each) for each in loading.loaded]
     yield texts.CALLBACKS, [Styled(f"http://{_at(config.server.host, config.server.port)}/…")]

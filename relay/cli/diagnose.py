@@ -16,6 +16,7 @@ from relay.cli.tables import Column, View, print_table
 from relay.clock import SystemClock
 from relay.config import Config
 from relay.diagnosis import ADVICE, LOOKS, NOW_READABLE, READABLE, REASONS, Diagnosis
+from relay.language import COLON
 from relay.questions import limit_asked
 from relay.store.protocol import Row
 
@@ -83,7 +84,8 @@ def _show(config: Config, diagnosis: Diagnosis, limit: int) -> None:
     told = view.said(texts.BODIES_SHOWN, count=len(rows), kept=len(diagnosis.findings), zone=view.zone.key)
     console.print(told, style="dim")
     for reason in diagnosis.reasons:
-        console.print(Styled(f"{view.said(REASONS[reason])}: ", "bold").append(view.said(ADVICE[reason]), ""))
+        head = Styled(view.said(REASONS[reason]) + view.said(COLON), "bold")
+        console.print(head.append(view.said(ADVICE[reason]), ""))
 
 
 def _headline(console: Console, view: View, diagnosis: Diagnosis) -> None:

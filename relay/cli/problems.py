@@ -11,7 +11,7 @@ from rich.text import Text as Styled
 
 from relay.cli.screen import clean
 from relay.errors import Excerpt, Problem
-from relay.language import Language, Words, finished
+from relay.language import COLON, Language, Words, finished
 
 INDENT = "  "
 _WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff00-\uff60"
@@ -61,7 +61,7 @@ def _what(problem: Problem, language: Language) -> Styled:
     line = Styled().append(clean(problem.path), "bold")
     if problem.value is not None:
         line.append(" = ", "dim").append(clean(problem.value), "yellow")
-    line.append("：" if language == "zh" else ": ")
+    line.append(COLON.said(language))
     return line.append(clean(_said(problem.message, language) or ""))
 
 

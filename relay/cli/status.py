@@ -56,6 +56,7 @@ def _show(config: Config, report: Told) -> None:
     view = View(config, SystemClock().now(), console.width, report["account_names"])
     sections = (
         (texts.INBOX, _inbox),
+        (texts.UNREADABLE, _unreadable),
         (texts.PROCESSES, _processes),
         (texts.DELIVERIES, _deliveries),
         (texts.PAUSES, _pauses),
@@ -86,6 +87,14 @@ def _section(console: Console, title: str, lines: list[Line]) -> None:
 def _inbox(report: Told, view: View) -> Iterator[Line]:
     count = report["inbox"]["waiting"]
     yield (Styled(view.said(texts.WAITING, count=count), "yellow" if count else ""),)
+
+
+def _unreadable(report: Told, view: View) -> Iterator[Line]:
+    """Only while such a body is kept: then there is something to find out."""
+    told = report["unreadable"]
+    if told["last_at"]:
+        at = view.when(told["last_at"])
+        yield (Styled(view.said(texts.UNREAD, count=told["count"], at=at), "yellow"),)
 
 
 def _deliveries(report: Told, view: View) -> Iterator[Line]:

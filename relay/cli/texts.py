@@ -179,6 +179,11 @@ TAKEN_IN = Text(
 
 INBOX = Text("收件箱", "Inbox")
 WAITING = Text("{count} 条等待处理", "{count} waiting")
+UNREADABLE = Text("读不出的正文", "Unreadable bodies")
+UNREAD = Text(
+    "至今 {count} 个，最近一个在 {at}；relay diagnose 说明原因",
+    "{count} so far, the last at {at}; `relay diagnose` says what is wrong with them",
+)
 DELIVERIES = Text("投递", "Deliveries")
 PROCESSES = Text("进程", "Processes")
 PLUGINS = Text("插件", "Plugins")

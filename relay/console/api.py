@@ -20,7 +20,7 @@ from relay.console.rehearsals import Rehearse
 from relay.errors import RefusalError
 from relay.language import Language
 from relay.operator import DISCARD, RETRY, Operator, Wish
-from relay.questions import delivery_asked, line_asked, unknown_words
+from relay.questions import delivery_asked, line_asked, refuse_others, unknown_words
 from relay.report import NO_MESSAGE, NO_MESSAGE_HINT, Report
 
 
@@ -100,13 +100,20 @@ class Api:
         return JSONResponse(told)
 
     async def _try(self, request: Request) -> Response:
-        """What is asked is checked here; what comes of it is found out where plugins may run."""
+        """What is asked is checked here; what comes of it is found out where plugins may run.
+
+        404 where the account is none of ours.
+        """
         _Asked(request, ())
         try:
             asked = _decode(await read_body(request))
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return NO_LINE.response(self._language)
-        line_asked(asked.text, asked.chat, asked.sender, asked.account or "", self._chats)
+        line = line_asked(asked.text, asked.chat, asked.sender, asked.account or "", self._chats)
+        try:
+            refuse_others(line, await self._report.ours())
+        except RefusalError as exc:
+            return JSONResponse(exc.told(self._language), 404)
         return await self._rehearse(
             msgspec.json.encode({**msgspec.structs.asdict(asked), "account": asked.account or ""})
         )

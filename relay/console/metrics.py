@@ -166,7 +166,7 @@ METRICS = (
     Measured("counter", "relay_lost_total", "Callbacks answered and lost.", _counted("lost_total")),
     Measured(
         "counter",
-        "relay_duplicate_effects_total",
+        "relay_duplicate_effect_total",
         "Second echoes of one delivery: it was sent twice.",
         _counted("duplicate_effect_total"),
     ),

@@ -102,7 +102,7 @@ OPERATIONS = (
         "POST",
         "/api/try",
         "What the bot would do with a text; nothing is sent, nothing is written.",
-        {200: named("Tried"), 408: ERROR, 502: ERROR, 504: ERROR, **REFUSED},
+        {200: named("Tried"), 404: ERROR, 408: ERROR, 502: ERROR, 504: ERROR, **REFUSED},
         body=named("Line"),
     ),
     Operation(

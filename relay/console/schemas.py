@@ -158,6 +158,7 @@ SCHEMAS: Mapping[str, Schema] = {
             "deliveries": shape({str(state): NUMBER for state in DELIVERY_STATES}),
             "processes": rows(PROCESS),
             "plugins": rows(PLUGIN),
+            "unreadable": shape({"count": NUMBER, "last_at": MAYBE}),
             "accounts": rows(TEXT),
             "account_names": NAMES,
             "pauses": rows(shape({"account": TEXT, "until": TIME, "reason": TEXT})),

@@ -167,3 +167,22 @@ def test_every_reason_has_a_name_and_advice() -> None:
 )
 def test_what_a_body_looks_like(body: bytes, looks: str) -> None:
     assert looks_like(body) == looks
+
+
+def test_status_names_the_command_while_such_a_body_is_kept(relay: Relay, tmp_path: Path) -> None:
+    config = bot_with(tmp_path, foreign("1"), callback(entry("2")), foreign("3"))
+    told = relay("status", *config, "--json").json()["unreadable"]
+    assert told["count"] == 2
+    assert told["last_at"].endswith("Z")
+    assert "relay diagnose" in relay("status", *config).out
+
+
+def test_status_keeps_quiet_about_it_where_all_was_read(relay: Relay, tmp_path: Path) -> None:
+    config = bot_with(tmp_path, callback(entry()))
+    assert relay("status", *config, "--json").json()["unreadable"] == {"count": 0, "last_at": None}
+    assert "diagnose" not in relay("status", *config).out
+
+
+def test_in_chinese_the_advice_stands_behind_a_chinese_colon(relay: Relay, tmp_path: Path) -> None:
+    shown = relay("diagnose", *bot_with(tmp_path, b"")).out
+    assert f"{REASONS['empty'].zh}：" in shown

@@ -116,6 +116,13 @@ def test_a_plugin_that_does_not_load_is_told_in_the_trace(relay: Relay, counting
     assert "nothing_of_that_name" in line["reason"]
 
 
+def test_an_account_that_is_not_ours_is_refused_with_the_names_of_ours(relay: Relay, filled: Path) -> None:
+    ended = wrong(relay, filled, "x", *SAID, "--account", CUSTOMER)
+    assert ended.code == 2
+    assert CUSTOMER in ended.json()["error"]
+    assert ACCOUNT in ended.json()["hint"]
+
+
 def wrong(relay: Relay, config: Path, *arguments: str) -> Ended:
     return relay("try", *arguments, "--config", str(config), "--json")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from console.conftest import CUSTOMER, EAST, KEY, WEST, Ask, Door
+from console.conftest import ACCOUNT, CUSTOMER, EAST, KEY, WEST, Ask, Door
 from starlette.responses import Response
 
 from relay.console.app import create_console
@@ -54,6 +54,11 @@ def test_a_wrong_body_is_400_with_a_hint(ask: Ask, wrong: bytes) -> None:
     assert status == 400
     assert told["error"]
     assert told["hint"]
+
+
+def test_an_account_that_is_not_ours_is_404_and_starts_nothing(ask: Ask) -> None:
+    status, told = ask("/api/try", method="POST", body=body(account=CUSTOMER))
+    assert (status, ACCOUNT in told["hint"]) == (404, True)
 
 
 @pytest.mark.parametrize("length", [65_537, 10**30])
