@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +15,8 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from relay.crowd import Crowd, Place
+from relay.express import Express, Ride
 from relay.hatch import Hatch
 
 log = structlog.get_logger("relay.connections")
@@ -28,89 +26,18 @@ MOST_HEADERS = 256
 MOST_PIPELINED = 64  # requests behind one that has not been answered; one read could bring thousands
 FRAMING = 8  # bytes around each byte of a chunked body, beyond `MOST_HEAD` of them
 RESERVE = 128  # files that are not connections: database, log, spool, the loop's own
-KEEP_ALIVE = 75  # seconds; longer than proxies keep theirs (nginx: 60), so that none sends into a closed one
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much patience there is; times in seconds, sizes in bytes."""
-
-    within: float = 10.0  #: for a whole request, from the first moment that it is waited for
-    linger: float = 2.0  #: for an answer to arrive at somebody who is still sending
-    lingering_bytes: int = 16 * 1024 * 1024  #: that are read, unheeded, meanwhile
-    connections: int = 4096
-    unread: int = 64 * 1024 * 1024  #: of bodies that have begun and not ended, all together
-
-
-Place = dict["Connection", float]
-
-
-class Crowd:
-    """All connections of a server, by what they wait for, each with the moment since when; oldest first."""
-
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
-        self.limits = limits
-        self.waiting: Place = {}  #: for the rest of a request, or to be read from
-        self.idle: Place = {}  #: kept alive between two requests
-        self.leaving: Place = {}  #: answered for the last time
-        self.most = limits.connections
-        self.unread = 0
-        self._clock = clock
-        self._told: Counter[str] = Counter()
-
-    def move(self, connection: Connection, place: Place | None) -> None:
-        """Let it wait there from now on, unless it does already."""
-        if connection.place is place:
-            return
-        if connection.place is not None:
-            connection.place.pop(connection, None)
-        connection.place = place
-        if place is not None:
-            place[connection] = self._clock()
-
-    def admit(self, connection: Connection) -> None:
-        """Take it in; where there is no room, whoever has waited longest goes, so nobody new is kept out."""
-        if len(self.waiting) + len(self.idle) + len(self.leaving) >= self.most:
-            oldest = next((place for place in (self.leaving, self.waiting, self.idle) if place), None)
-            if oldest:
-                self._cut(next(iter(oldest)), "crowded")
-        self.move(connection, self.waiting)
-
-    def hold(self, connection: Connection, unread: int) -> None:
-        """Count the part of a body that has come; over the bound the oldest such part goes."""
-        self.unread += unread - connection.unread
-        connection.unread = unread
-        while self.unread > self.limits.unread:
-            self._cut(next(each for each in self.waiting if each.unread), "too much unread")
-
-    def sweep(self) -> None:
-        """Cut whoever has had its time."""
-        now = self._clock()
-        for place, patience in ((self.waiting, self.limits.within), (self.leaving, self.limits.linger)):
-            while place and now - next(iter(place.values())) >= patience:
-                self._cut(next(iter(place)), "slow" if place is self.waiting else "")
-        if self._told:
-            log.warning("connections_cut", **self._told)
-            self._told.clear()
-
-    def note(self, reason: str) -> None:
-        """Count what the next sweep is to tell: a line for each would let anybody fill the log."""
-        self._told[reason.replace(" ", "_")] += 1
-
-    def _cut(self, connection: Connection, reason: str) -> None:
-        if reason:
-            self.note(reason)
-        connection.cut()
 
 
 class Connection(HttpToolsProtocol):
     """uvicorn's protocol, within bounds, that closes without taking back the answer it has given."""
 
-    def __init__(self, crowd: Crowd, **given: Any) -> None:  # noqa: ANN401, RUF100 - uvicorn's own
+    def __init__(self, crowd: Crowd, express: Express | None, **given: Any) -> None:  # noqa: ANN401, RUF100 - uvicorn's own
         super().__init__(**given)
         self.place: Place | None = None
         self.unread = 0  #: bytes of an unfinished body, as the crowd has counted them
         self._crowd = crowd
+        self._express = express
+        self._ride: Ride | None = None  # of the request that is being read, or was read last
         self._head: int | None = 0  # bytes of a head that has not ended; None after its end
         self._owing = False  # whether a request has begun and not ended
         self._wire = self._body = 0  # bytes since the head, and how many of them are the body's
@@ -133,7 +60,6 @@ class Connection(HttpToolsProtocol):
         self._leaving = True
         self._forget()
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()
 
     def cut(self) -> None:
         """End it at once; what it still owes us or we owe it is void."""
@@ -183,13 +109,13 @@ class Connection(HttpToolsProtocol):
         """Be idle, as it was with the predecessor, unless something has come since."""
         if self._between and not self._real.is_closing():
             self._crowd.move(self, self._crowd.idle)
-            self._keep_alive()
 
-    def _keep_alive(self) -> None:
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+    def retire(self) -> None:
+        """Close it, for it has been idle for long; unless it is answering."""
+        if self._between:
+            self.leave()
+        else:
+            self._crowd.move(self, None)
 
     def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's answers nobody who has finished sending
         """Answer whoever ends its side after a request; true while an answer is due."""
@@ -216,7 +142,6 @@ class Connection(HttpToolsProtocol):
         if self._leaving or self._deaf:
             self._discard(len(data))
             return
-        self._unset_keepalive_if_required()
         if self._head is None:
             self._wire += len(data)
             self._feed(data)
@@ -298,7 +223,10 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._owing = True
-        super().on_message_begin()
+        self._ride = None
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._head is not None:  # trailers are nobody's
@@ -313,12 +241,34 @@ class Connection(HttpToolsProtocol):
             raise ValueError("too many requests at once")
         if self.parser.should_upgrade():
             self._upgrading = True
+        elif self._express is not None and self._goes_by(self._express):
+            self._ride = self.cycle = Ride(self._express.take, self._arrive)  # type: ignore[assignment]
         else:
-            super().on_headers_complete()
+            self._begin_cycle()
+
+    def _goes_by(self, express: Express) -> bool:
+        """Whether it is a usual callback and nobody before it waits for an answer."""
+        if self.flow.write_paused or not (self.cycle is None or self.cycle.response_complete):
+            return False
+        parser = self.parser
+        if parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
+            return False
+        return parser.should_keep_alive() and express.admits(self.url, self.headers, self.client)
+
+    def _begin_cycle(self) -> None:
+        """Begin as uvicorn does; it makes at the beginning what is known now that it needs."""
+        url, headers, expecting = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expecting
+        self.headers += headers
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._body += len(body)
-        super().on_body(body)
+        if self._ride is not None:
+            self._ride.body += body
+        else:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._upgrading:
@@ -328,13 +278,31 @@ class Connection(HttpToolsProtocol):
         self._crowd.hold(self, 0)
         if not self.flow.write_paused:
             self._crowd.move(self, None)
-        super().on_message_complete()
+        if self._ride is not None:
+            self._ride.begin()
+        else:
+            super().on_message_complete()
+
+    def _arrive(self, ride: Ride) -> None:
+        """Answer what came by express."""
+        if ride.disconnected or self._leaving or self._express is None:
+            return
+        last = self._crowd.closing or not ride.keep_alive
+        self._real.write(self._express.answer(self.server_state.default_headers, last=last))
+        ride.response_complete = True
+        if last:
+            self.leave()
+        self.on_response_complete()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self._leaving or self.pipeline:
+        """As uvicorn's, but idle connections are the crowd's, and not a timer's each."""
+        self.server_state.total_requests += 1
+        if self._seen.is_closing():
             return
-        if self.cycle.response_complete and (self.cycle.more_body or self._deaf):
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self.cycle.response_complete and (self.cycle.more_body or self._deaf):
             self.leave()  # whoever is answered before the end of a request is listened to no longer
         elif not self._owing and not self.flow.write_paused:
             self._crowd.move(self, self._crowd.idle)

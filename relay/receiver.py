@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from relay.clock import Clock
 from relay.errors import StorageError
+from relay.express import Express
 from relay.intake import AGAIN, Intake, opener
 from relay.sources import Network, Sources
 from relay.store.journal import Journal
@@ -339,6 +340,9 @@ def create_app(receiver: Receiver, settings: ReceiverSettings) -> Starlette:
     callback = CallbackRoute(receiver, settings)
     app = _Door(callback, health)
     app.state.sources = callback.sources
+    app.state.express = Express(
+        settings.callback_path, callback.sources, settings.max_body, receiver.take, ANSWER
+    )
     app.router.default = _nothing
     app.router.redirect_slashes = False  # a redirect would give away that the path is nearly right
     return app

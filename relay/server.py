@@ -12,7 +12,9 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
-from relay.connections import KEEP_ALIVE, Connection, Crowd, Limits, room_for_connections
+from relay.connections import Connection, room_for_connections
+from relay.crowd import Crowd, Limits
+from relay.express import Express
 from relay.hatch import Hatch
 
 LINGER = 2.0  # seconds, at least, in which open connections may still bring a request after the order to end
@@ -35,16 +37,16 @@ class Server(uvicorn.Server):
     ) -> None:
         """`grace` is in seconds: so long may requests in hand take at the end."""
         self._app = app
-        self._leaving = False
         self._patience: Callable[[], float] = lambda: 0.0
         self._hatch: Hatch | None = None
         self._adopting: set[asyncio.Task[None]] = set()
         self.crowd = Crowd(limits or Limits())
+        self._express: Express | None = getattr(app.state, "express", None)
         config = uvicorn.Config(
             self._respond,
             host=host,
             port=port,
-            http=functools.partial(Connection, self.crowd),  # type: ignore[arg-type] # called like the class
+            http=functools.partial(Connection, self.crowd, self._express),  # type: ignore[arg-type] # called so
             ws="none",
             interface="asgi3",
             lifespan="off",
@@ -52,7 +54,6 @@ class Server(uvicorn.Server):
             access_log=False,  # the path is a secret
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=grace,
         )
         super().__init__(config)
@@ -77,10 +78,10 @@ class Server(uvicorn.Server):
             asyncio.get_running_loop().remove_reader(self._hatch.taking)
         waited = 0.0
         while self.server_state.connections and (waited < LINGER or self._patience() > 0):
-            self._leaving = not self._pass_on()
+            self.crowd.closing = not self._pass_on()
             await asyncio.sleep(LOOK)
             waited += LOOK
-        self._leaving = True
+        self.crowd.closing = True
         for connection in list(self.server_state.connections):
             await asyncio.sleep(0)  # what came by now is read first
             connection.shutdown()
@@ -121,14 +122,18 @@ class Server(uvicorn.Server):
 
     def _connection(self) -> Connection:
         return Connection(
-            self.crowd, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+            self.crowd,
+            self._express,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
         )
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The app; on the way out, each answer tells that its connection ends."""
 
         async def last(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._leaving:
+            if message["type"] == "http.response.start" and self.crowd.closing:
                 message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             await send(message)
 

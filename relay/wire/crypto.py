@@ -164,8 +164,8 @@ def _open_ciphertext(ciphertext: bytes, key: bytes) -> bytes:
 def _decrypt(ciphertext: bytes, key: bytes) -> bytes:
     """Decrypt whole blocks with a decryptor that has done others before.
 
-    In CBC only the ciphertext block before it matters to a block. So the IV goes in as a block first, and what
-    comes of it is dropped: after that, any decryptor of this key is as good as new.
+    In CBC only the ciphertext block before it matters to a block. So the IV goes in as a block first, what
+    comes of it is dropped, and after that, any decryptor of this key is as good as new.
     """
     idle = _idle_decryptors(key)
     try:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bots import callback, entry
 
-from relay.connections import Limits
+from relay.crowd import Limits
 from relay.receiver import create_app
 from relay.roles import receiver_settings
 from relay.server import Server

@@ -12,7 +12,8 @@ import structlog
 from bots import callback, entry, eventually, make_bot, messages, rule
 from receiver.door import GOOD, PATH, Door, head, post, serving, statuses
 
-from relay.connections import MOST_HEAD, MOST_HEADERS, MOST_PIPELINED, Limits, room_for_connections
+from relay.connections import MOST_HEAD, MOST_HEADERS, MOST_PIPELINED, room_for_connections
+from relay.crowd import Limits
 from relay.sources import read_networks
 from relay.testing import Bot
 

@@ -41,7 +41,7 @@ async def test_a_request_that_was_half_sent_at_the_order_to_end_is_answered() ->
         return bool(server.server_state.connections)
 
     async def leaving() -> bool:
-        return server._leaving
+        return server.crowd.closing
 
     await eventually(connected)
     stop.set()
