@@ -7,6 +7,7 @@ import contextlib
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -117,7 +118,7 @@ class Intake:
         if not first and now < (self._looked_at or 0.0) + LOOK:
             return
         self._looked_at = now
-        found = [path for path in left_in(self._journal.path.parent) if path != self._journal.path]
+        found = [path for path in self._all() if path != self._journal.path]
         if found:
             marks = await self._insist(self._store.marks)
             for path in found:
@@ -128,9 +129,12 @@ class Intake:
         if first and not self._left:
             await self._inherit()
 
+    def _all(self) -> list[Path]:
+        return left_in(self._journal.path.parent, self._store.origin)
+
     async def _inherit(self) -> None:
         """Have what receivers put aside whose journals are gone."""
-        others = [path.stem for path in left_in(self._journal.path.parent)]
+        others = [path.stem for path in self._all()]
         await self._insist(lambda: self._store.inherit(self._journal.name, others))
         self._large.resume()
 

@@ -91,7 +91,7 @@ class Receiver:
         """One with a journal of its own beside the database; `StorageError` where there can be none."""
         folder = database.with_name(database.name + ".journal")
         try:
-            journal = Journal.create(folder)
+            journal = Journal.create(folder, store.origin)
         except OSError as exc:
             raise StorageError(f"{folder} cannot be written: {exc}") from exc
         intake = Intake(store, journal, opener(settings.key, allow_plaintext=settings.allow_plaintext))

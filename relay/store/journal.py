@@ -68,10 +68,10 @@ class Journal:
         self._written = mark.offset
 
     @classmethod
-    def create(cls, folder: Path, sync: Callable[[int], None] = sync) -> Journal:
-        """A new one, open to its owner alone; raises `OSError`."""
+    def create(cls, folder: Path, origin: str, sync: Callable[[int], None] = sync) -> Journal:
+        """A new one for the database of this origin, open to its owner alone; raises `OSError`."""
         folder.mkdir(mode=0o700, exist_ok=True)
-        name = secrets.token_hex(8)
+        name = f"{origin}-{secrets.token_hex(8)}"
         path = folder / (name + SUFFIX)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
@@ -233,12 +233,17 @@ class Journal:
             os.close(file)
 
 
-def left_in(folder: Path) -> list[Path]:
-    """All journals of a folder, whoever holds them, oldest first."""
+def left_in(folder: Path, origin: str) -> list[Path]:
+    """All journals for the database of this origin, whoever holds them, oldest first.
+
+    Those of another were left when the file was replaced: what they hold has been acted on, or is long over.
+    """
     try:
         with os.scandir(folder) as entries:
-            found = [entry for entry in entries if entry.name.endswith(SUFFIX)]
-            return [Path(entry.path) for entry in sorted(found, key=lambda entry: entry.stat().st_mtime)]
+            found = [
+                each for each in entries if each.name.startswith(origin + "-") and each.name.endswith(SUFFIX)
+            ]
+            return [Path(each.path) for each in sorted(found, key=lambda each: each.stat().st_mtime)]
     except OSError:
         return []
 

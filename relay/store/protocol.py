@@ -37,6 +37,10 @@ Row = dict[str, object]
 class Store(Protocol):
     """The inbox, the outbox, and everything that tells why."""
 
+    @property
+    def origin(self) -> str:
+        """The random mark of this database: what carries another one is not of it."""
+
     async def ingest(
         self,
         entries: Sequence[Entry],

@@ -58,6 +58,7 @@ class Stubborn:
 
     def __init__(self, bot: Bot) -> None:
         self.store = bot.store
+        self.origin = bot.store.origin
         self.full = False
         self.unlocked = asyncio.Event()
         self.unlocked.set()
@@ -230,6 +231,16 @@ async def test_what_an_earlier_receiver_left_goes_before_what_comes_now() -> Non
         await bot.restart()
         await receive(bot, entry("3"))
         assert [row["svrid"] for row in await messages(bot)] == ["1", "2", "3"]
+
+
+@rule
+async def test_what_was_left_beside_a_database_that_was_replaced_is_not_acted_on_again() -> None:
+    async with make_bot() as bot:
+        Stubborn(bot).full = True
+        await asgi_call(bot.door, "POST", PATH, body=callback(entry()))
+        await bot.store.set_meta("origin", "another")
+        await bot.restart()
+        assert await messages(bot) == []
 
 
 @rule

@@ -39,14 +39,14 @@ def append(journal: Journal, *bodies: bytes) -> None:
 
 
 def test_what_was_appended_is_read_in_order_with_when_it_came(tmp_path: Path) -> None:
-    journal = Journal.create(tmp_path / "j")
+    journal = Journal.create(tmp_path / "j", "o")
     journal.append([(b"a", 1), (b"", 2)])
     journal.append([(b"c", 3)])
     assert [(each.body, each.received_at) for each in journal.read()] == [(b"a", 1), (b"", 2), (b"c", 3)]
 
 
 def test_what_is_not_passed_comes_again(tmp_path: Path) -> None:
-    journal = Journal.create(tmp_path / "j")
+    journal = Journal.create(tmp_path / "j", "o")
     append(journal, b"a", b"b")
     first, _ = journal.read()
     journal.passed(first)
@@ -55,19 +55,19 @@ def test_what_is_not_passed_comes_again(tmp_path: Path) -> None:
 
 def test_a_record_larger_than_what_is_read_at_once_is_read_whole(tmp_path: Path) -> None:
     large = os.urandom(journals.AT_ONCE * 3)
-    journal = Journal.create(tmp_path / "j")
+    journal = Journal.create(tmp_path / "j", "o")
     append(journal, b"a", large, b"b")
     assert read_all(journal) == [b"a", large, b"b"]
     assert read_all(adopt(journal)) == [b"a", large, b"b"]
 
 
 def test_only_its_owner_can_open_it(tmp_path: Path) -> None:
-    journal = Journal.create(tmp_path / "j")
+    journal = Journal.create(tmp_path / "j", "o")
     assert [path.stat().st_mode & 0o777 for path in (journal.path.parent, journal.path)] == [0o700, 0o600]
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
-    journal = Journal.create(tmp_path / "j")
+    journal = Journal.create(tmp_path / "j", "o")
     journal.close()
     link = journal.path.with_name("a.journal")
     link.symlink_to(journal.path)
@@ -75,14 +75,14 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_nobody_adopts_the_journal_of_a_process_that_lives(tmp_path: Path) -> None:
-    journal = Journal.create(tmp_path / "j")
+    journal = Journal.create(tmp_path / "j", "o")
     assert Journal.adopt(journal.path, Mark(journal.name)) is None
     journal.close()
     assert Journal.adopt(journal.path, Mark(journal.name)) is not None
 
 
 def test_room_is_set_aside_before_it_is_needed(tmp_path: Path) -> None:
-    journal = Journal.create(tmp_path / "j")
+    journal = Journal.create(tmp_path / "j", "o")
     assert journal.path.stat().st_blocks * 512 >= journals.ROOM
 
 
@@ -93,7 +93,7 @@ def test_what_the_disk_refused_does_not_count_and_may_be_tried_again(
     def fail(*_: object) -> int:
         raise OSError(5, "the disk")
 
-    journal = Journal.create(tmp_path / "j")
+    journal = Journal.create(tmp_path / "j", "o")
     append(journal, b"a")
     with monkeypatch.context() as patch:
         if refuse == "write":
@@ -108,7 +108,7 @@ def test_what_the_disk_refused_does_not_count_and_may_be_tried_again(
 
 
 def test_what_has_changed_on_the_disk_is_told_and_can_be_given_up(tmp_path: Path) -> None:
-    journal = Journal.create(tmp_path / "j")
+    journal = Journal.create(tmp_path / "j", "o")
     append(journal, b"abc")
     with journal.path.open("r+b") as file:
         file.seek(HEAD)
@@ -124,7 +124,7 @@ def test_one_that_was_read_to_its_end_begins_anew_once_it_is_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journals, "ANEW", 100)
-    journal = Journal.create(tmp_path / "j")
+    journal = Journal.create(tmp_path / "j", "o")
     append(journal, b"x" * 100)
     journal.begin_anew()
     assert journal.read()[0].end == HEAD + 100  # it was not read yet
@@ -138,7 +138,7 @@ def test_one_that_was_read_to_its_end_begins_anew_once_it_is_long(
 def test_one_that_grew_gives_its_room_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "ROOM", 1000)
     monkeypatch.setattr(journals, "ANEW", 100)
-    journal = Journal.create(tmp_path / "j")
+    journal = Journal.create(tmp_path / "j", "o")
     append(journal, b"x" * 5000)
     read_all(journal)
     journal.begin_anew()
@@ -151,7 +151,7 @@ def test_whoever_adopts_it_finds_all_that_was_synced_behind_the_mark_and_nothing
     batches: list[list[bytes]], passed: int, cut: int
 ) -> None:
     with TemporaryDirectory() as folder:
-        journal = Journal.create(Path(folder) / "j")
+        journal = Journal.create(Path(folder) / "j", "o")
         for batch in batches:
             append(journal, *batch)
         bodies = [body for batch in batches for body in batch]
@@ -175,7 +175,7 @@ def test_what_an_earlier_epoch_left_behind_the_end_does_not_come_again(
 ) -> None:
     """`told`: the database heard of the last epoch before the process ended."""
     with TemporaryDirectory() as folder:
-        journal = Journal.create(Path(folder) / "j")
+        journal = Journal.create(Path(folder) / "j", "o")
         journals_anew, journals.ANEW = journals.ANEW, 1
         try:
             mark = Mark(journal.name)
@@ -198,16 +198,17 @@ def test_what_an_earlier_epoch_left_behind_the_end_does_not_come_again(
 
 
 def test_all_journals_of_a_folder_are_found_oldest_first(tmp_path: Path) -> None:
-    assert left_in(tmp_path / "none") == []
-    made = [Journal.create(tmp_path) for _ in range(3)]
+    assert left_in(tmp_path / "none", "o") == []
+    made = [Journal.create(tmp_path, "o") for _ in range(3)]
     for age, each in enumerate(made):
         os.utime(each.path, (0, 1000 - age))
     (tmp_path / "notes.txt").write_text("of somebody else")
-    assert left_in(tmp_path) == [each.path for each in reversed(made)]
+    Journal.create(tmp_path, "other")
+    assert left_in(tmp_path, "o") == [each.path for each in reversed(made)]
 
 
 def test_what_was_removed_under_its_adopter_is_not_adopted(tmp_path: Path) -> None:
-    journal = Journal.create(tmp_path)
+    journal = Journal.create(tmp_path, "o")
     journal.remove()
     journal.close()
     assert Journal.adopt(journal.path, Mark(journal.name)) is None

@@ -73,6 +73,10 @@ class SqliteStore:
     def close(self) -> None:
         self._db.close()
 
+    @property
+    def origin(self) -> str:
+        return str(self._db.glance(lambda db: ask.value(db, _META, ("origin",))))
+
     # -- the receiver ---------------------------------------------------------
 
     async def ingest(
