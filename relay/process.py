@@ -249,7 +249,7 @@ def _ignore() -> None:
 
 
 async def _receiver(config: Config, store: Store, clock: Clock, orders: _Orders) -> None:
-    from relay.receiver import create_app
+    from relay.door import create_app
 
     await store.add_accounts(config.platform.accounts, "configured")
     receiver = build_receiver(config, store, clock)

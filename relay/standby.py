@@ -27,7 +27,7 @@ LONGEST = 65536  # bytes of an order
 DESCRIPTORS = 5
 HTTP = ("relay.server", "uvicorn.lifespan.off")
 NEEDS = {
-    "receiver": ("relay.receiver", *HTTP),
+    "receiver": ("relay.door", *HTTP),
     "router": (
         "relay.router",
         "relay.pipeline",

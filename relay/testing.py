@@ -12,8 +12,8 @@ from relay.attempts import NoAnswer
 from relay.client import Transport
 from relay.clock import Clock
 from relay.config import load
+from relay.door import create_app
 from relay.errors import ConfigurationError, PluginError
-from relay.receiver import create_app
 from relay.roles import (
     build_receiver,
     build_router,

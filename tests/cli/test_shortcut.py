@@ -48,7 +48,7 @@ LARGE = {"aiohttp", "jinja2", "rich", "starlette", "typer", "uvicorn"}
     [
         ("import relay.process, relay.supervisor, relay.cli", set()),
         ("import relay.client, relay.sender", {"aiohttp"}),
-        ("import relay.server, relay.receiver", {"starlette", "uvicorn"}),
+        ("import relay.server, relay.door", {"starlette", "uvicorn"}),
         ("import relay.cli.app, relay.cli.status", {"rich", "typer"}),
     ],
 )

@@ -44,6 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "intake",
         "express",
         "receiver",
+        "door",
         "router",
         "sender",
         "questions",

@@ -10,7 +10,7 @@ import uvloop
 
 from relay.clock import SystemClock
 from relay.config import load
-from relay.receiver import create_app
+from relay.door import create_app
 from relay.roles import build_receiver, build_router, load_plugins, open_store, receiver_settings
 from relay.server import Server
 

@@ -12,7 +12,7 @@ from typing import Any
 from bots import callback, entry
 
 from relay.crowd import Limits
-from relay.receiver import create_app
+from relay.door import create_app
 from relay.roles import receiver_settings
 from relay.server import Server
 from relay.testing import SECRETS, Bot

@@ -12,8 +12,9 @@ from receiver.door import GOOD, PATH, Door, head, post, serving, statuses
 
 from relay.connections import Connection
 from relay.crowd import Limits
+from relay.door import ANSWER
 from relay.express import Express
-from relay.receiver import ANSWER, Receiver
+from relay.receiver import Receiver
 from relay.sources import Sources, read_networks
 
 DATE = b"Sun, 22 Nov 2026 14:55:00 GMT"
