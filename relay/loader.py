@@ -9,7 +9,8 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -21,7 +22,14 @@ from relay.plugin import Plugin
 
 _serial = itertools.count(1)  # unique module names: two bots, or two versions, never share one
 
+INIT = "__init__.py"
 RESERVED = frozenset({"folder", "order", "disabled", "timeout", "memory_limit"})
+
+
+LARGEST = 4 << 20  # bytes of a file that is held; a larger one is read when it is loaded
+
+Held = Mapping[str, bytes]
+"""What files held when they were accepted, by path; nothing of one that is unreadable or too large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,7 @@ class Found:
     name: str
     path: Path
     source: str  #: "folder" or "shipped"
+    held: Held = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +60,16 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / "plugins"
 
 
-def find(folder: Path, order: Iterable[str], disabled: Iterable[str]) -> list[Found]:
+def find(
+    folder: Path, order: Iterable[str], disabled: Iterable[str], held: Held | None = None
+) -> list[Found]:
     """The plugins to run: those named in `order`, then the folder's others by name.
 
     A file in the folder overrides a shipped plugin of its name; a shipped one runs where `order` names it.
+    `held` stands in for what the folder holds now.
     Raises `PluginError` for a name in `order` that no file has.
     """
-    here = _scan(folder, "folder")
+    here = _scan(folder, "folder", held)
     shipped = _scan(shipped_folder(), "shipped")
     off, named = set(disabled), list(order)
     missing = [name for name in named if name not in here and name not in shipped]
@@ -67,20 +79,46 @@ def find(folder: Path, order: Iterable[str], disabled: Iterable[str]) -> list[Fo
     return [here.get(name) or shipped[name] for name in named + others if name not in off]
 
 
-def names(folder: Path) -> set[str]:
+def names(folder: Path, held: Held | None = None) -> set[str]:
     """Every plugin that has a file in this folder or came with relay."""
-    return {*_scan(folder, "folder"), *_scan(shipped_folder(), "shipped")}
+    return {*_scan(folder, "folder", held), *_scan(shipped_folder(), "shipped")}
 
 
-def _scan(folder: Path, source: str) -> dict[str, Found]:
-    if not folder.is_dir():
-        return {}
-    files = [path for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()]
-    wanted = [path for path in files if not path.stem.startswith(("_", "test_"))]
-    return {
-        path.stem: Found(path.stem, path / "__init__.py" if path.is_dir() else path, source)
-        for path in wanted
-    }
+def held_now(folder: Path) -> Held:
+    """What the files of all plugins in this folder hold now, the modules of packages included."""
+    found = _scan(folder, "folder").values()
+    packages = [each.path.parent for each in found if each.path.name == INIT]
+    files = [each.path for each in found]
+    files += [path for package in packages for path in package.rglob("*.py")]
+    return {str(path): _bytes(path) for path in files}
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            read = file.read(LARGEST + 1)
+    except OSError:  # whoever loads it says so
+        return b""
+    return (read or b"\n") if len(read) <= LARGEST else b""
+
+
+def _scan(folder: Path, source: str, held: Held | None = None) -> dict[str, Found]:
+    files = _on_disk(folder) if held is None else (Path(name) for name in held)
+    found = {}
+    for path in files:
+        package = path.name == INIT
+        name = path.parent.name if package else path.stem
+        above = path.parent.parent if package else path.parent
+        if above == folder and path.suffix == ".py" and not name.startswith(("_", "test_")):
+            found[name] = Found(name, path, source, held or {})
+    return found
+
+
+def _on_disk(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        for path in folder.iterdir():
+            package = path / INIT
+            yield package if package.is_file() else path
 
 
 def load(found: Found) -> Plugin:
@@ -104,20 +142,54 @@ def load(found: Found) -> Plugin:
 
 
 class _FreshLoader(importlib.machinery.SourceFileLoader):
-    """Compiles what it reads: a cached .pyc of the same second and size would be an older version."""
+    """Compiles what was held, or else what it reads: a cached .pyc might be an older version."""
+
+    def __init__(self, fullname: str, path: str, held: Held) -> None:
+        super().__init__(fullname, path)
+        self._held = held
+
+    def get_data(self, path: str) -> bytes:
+        return self._held.get(path) or super().get_data(path)
 
     def get_code(self, fullname: str) -> CodeType | None:
         path = self.get_filename(fullname)
         return compile(self.get_data(path), path, "exec", dont_inherit=True)
 
 
+class _Modules:
+    """Finds the modules of one package among the files that were held."""
+
+    def __init__(self, package: str, found: Found) -> None:
+        self._package = package
+        self._found = found
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
+        """As `sys.meta_path` asks for it; None for what is not of the package, or was not held."""
+        if not fullname.startswith(f"{self._package}."):
+            return None
+        inside = self._found.path.parent.joinpath(*fullname.removeprefix(self._package).split(".")[1:])
+        for file in (inside / INIT, inside.with_name(inside.name + ".py")):
+            if str(file) in self._found.held:
+                return _spec(fullname, file, self._found.held)
+        return None
+
+
+def _spec(name: str, path: Path, held: Held) -> ModuleSpec:
+    package = [str(path.parent)] if path.name == INIT else None
+    loader = _FreshLoader(name, str(path), held)
+    spec = importlib.util.spec_from_file_location(
+        name, path, loader=loader, submodule_search_locations=package
+    )
+    assert spec is not None  # noqa: S101 - the loader is given
+    return spec
+
+
 def _module(found: Found) -> ModuleType:
     name = f"relay_plugin_{found.name}_{next(_serial)}"
-    package = [str(found.path.parent)] if found.path.name == "__init__.py" else None
-    spec = importlib.util.spec_from_file_location(
-        name, found.path, loader=_FreshLoader(name, str(found.path)), submodule_search_locations=package
-    )
-    assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - the loader is given
+    spec = _spec(name, found.path, found.held)
+    assert spec.loader is not None  # noqa: S101 - it is given
+    if found.held and found.path.name == INIT:
+        sys.meta_path.insert(0, _Modules(name, found))  # also for what it imports when it runs
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

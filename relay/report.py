@@ -205,7 +205,7 @@ def _settings_error(name: str, problems: Sequence[Problem], language: Language) 
 
 def _present(config: Config) -> dict[str, str]:
     """Every plugin that has a file and is named or lies in the folder, with its source."""
-    here = loader.find(config.plugins.folder, (), ())
+    here = loader.find(config.plugins.folder, (), (), config.plugins.held)
     shipped = loader.shipped_folder()
     named = (*config.plugins.order, *config.plugins.disabled)
     sources = {name: "shipped" for name in named if (shipped / f"{name}.py").is_file()}

@@ -55,12 +55,12 @@ def load_plugins(config: Config) -> Loading:
 def look_for_plugins(config: Config) -> tuple[Loading, list[Found]]:
     """The files to load, in order, and what bot.toml has wrong about their names; nothing of them runs."""
     plugins = config.plugins
-    here = loader.names(plugins.folder)
+    here = loader.names(plugins.folder, plugins.held)
     names = Loading(
         problems=list(unknown_names(plugins, here)), warnings=list(unknown_disabled(plugins, here))
     )
     order = [name for name in plugins.order if name in here]
-    return names, loader.find(plugins.folder, order, plugins.disabled)
+    return names, loader.find(plugins.folder, order, plugins.disabled, plugins.held)
 
 
 def load_plugin(config: Config, found: Found, loading: Loading) -> None:

@@ -26,6 +26,8 @@ class Plugins:
     memory_limit: Size
     timeouts: Mapping[str, Duration]
     settings: Mapping[str, Mapping[str, object]] = field(repr=False)
+    held: Mapping[str, bytes] | None = field(default=None, repr=False)
+    """The folder's files by path, as they were when they were accepted; None: what is on disk counts."""
 
     def timeout_of(self, plugin: str) -> Duration:
         """The limit for one handler of this plugin and one message."""

@@ -42,6 +42,8 @@ def unknown_disabled(plugins: Plugins, known: Collection[str]) -> Iterator[Probl
 def _runs(plugins: Plugins, name: str) -> bool:
     """Whether a plugin runs: it has a file in the folder, or came with relay and is named in `order`."""
     here = (plugins.folder / f"{name}.py", plugins.folder / name / "__init__.py")
+    if plugins.held is not None:
+        return name in plugins.order or any(str(path) in plugins.held for path in here)
     return name in plugins.order or any(path.is_file() for path in here)
 
 

@@ -16,7 +16,7 @@ from relay.config.configuration import Config, Plugins
 from relay.config.environment import read_environment
 from relay.config.problems import is_secret, key_path, mistaken, nearest, shown
 from relay.config.settings import read_table
-from relay.config.sources import Files, Substitution, read_file
+from relay.config.sources import Files, Substitution, held_in, read_file
 from relay.config.tables import HINTS, NOT_YET, TABLES, Length, PluginDefaults, Table, settings_table
 from relay.config.values import Duration
 from relay.errors import ConfigurationError, Problem
@@ -28,7 +28,7 @@ NAMES = ("chats", *TABLES)
 def load(path: Path, environ: Mapping[str, str] | None = None, files: Files | None = None) -> Config:
     """Read bot.toml and the `.env` beside it; raises `ConfigurationError` with every problem found.
 
-    `environ` stands in for the process's own environment, `files` for what is on disk now.
+    `environ` stands in for the process's own environment, `files` for what is on disk now, plugins included.
     """
     raw = read_file(path, files)
     folder = path.absolute().parent
@@ -36,7 +36,8 @@ def load(path: Path, environ: Mapping[str, str] | None = None, files: Files | No
     substitution = Substitution(environment.variables, list(environment.problems), list(environment.warnings))
     data: Any = substitution.fill(raw)
     reading = _Reading(data, substitution.problems, substitution.warnings)
-    return reading.config(path.absolute(), folder, tuple(substitution.secrets))
+    config = reading.config(path.absolute(), folder, tuple(substitution.secrets))
+    return config if files is None else replace(config, plugins=replace(config.plugins, held=held_in(files)))
 
 
 class OwnTimeout(Table):

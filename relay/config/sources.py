@@ -30,7 +30,10 @@ DEEP_KEY = re.compile(rf"^[ \t]*\[{{0,2}}(?:[\w\"'-]+[ \t]*\.[ \t]*){{{DEEPEST}}
 PLACEHOLDER = re.compile(r"\$([A-Z_][A-Z0-9_]*)")
 
 Files = Mapping[str, bytes]
-"""What bot.toml and `.env` held at some time, by name: for who must not see what became of them since."""
+"""What files held at some time: for who must not see what became of them since.
+
+bot.toml and `.env` go by their names, files of plugins by their paths.
+"""
 
 UNSET = object()
 """Stands where a variable could not be filled in; the key is left out, its problem is already told."""
@@ -70,6 +73,11 @@ def read_files(path: Path) -> Files:
     """What bot.toml and the `.env` beside it hold now; raises `ConfigurationError`."""
     found = (path, path.absolute().parent / ".env")
     return {each.name: _read(each) for each in found if each == path or each.exists()}
+
+
+def held_in(files: Files) -> Files:
+    """Those of plugins."""
+    return {name: held for name, held in files.items() if Path(name).is_absolute()}
 
 
 def _read(path: Path) -> bytes:

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from relay.config import read_files, texts
+from relay.config import Files, load, read_files, texts
 from relay.errors import ConfigurationError, Problem
 from relay.language import Said
+from relay.loader import held_now
 from relay.supervisor.warden import Warden
 
 CHECK_TIMEOUT = 60.0  # seconds
@@ -24,11 +25,11 @@ NICENESS = 5  # the receiver goes first
 
 
 class Check:
-    """One check of what the files hold now; raises `ConfigurationError` where they cannot be read."""
+    """One check of what the files hold now, plugins included; `ConfigurationError` for one unreadable."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.files = read_files(path)
+        self.files = _files(path)
         self._told = tempfile.TemporaryFile()  # noqa: SIM115 - until `end`; a pipe could fill up unread
         command = [sys.executable, "-m", "relay", "check", "--json", "--config", str(path)]
         self._process = subprocess.Popen(  # noqa: S603 - our own program, and words of our own
@@ -55,7 +56,7 @@ class Check:
 
     def outdated(self) -> bool:
         """Whether the files hold something else by now than when it began."""
-        return read_files(self._path) != self.files
+        return _files(self._path) != self.files
 
     def judge(self, *, strictly: bool) -> None:
         """Raise `ConfigurationError` for what it found.
@@ -78,6 +79,16 @@ class Check:
         self._told.seek(0)
         rows: list[dict[str, Any]] = json.loads(self._told.read())["problems"]
         return rows
+
+
+def _files(path: Path) -> Files:
+    """What the configuration and the files of its plugins hold now."""
+    files = read_files(path)
+    try:
+        folder = load(path, files=files).plugins.folder
+    except ConfigurationError:  # the check tells why
+        return files
+    return {**files, **held_now(folder)}
 
 
 def _problem(row: Mapping[str, Any]) -> Problem:

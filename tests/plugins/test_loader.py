@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 from relay.errors import PluginError
-from relay.loader import Found, find, load
+from relay.loader import Found, find, held_now, load
 from relay.plugin import Plugin
 
 GOOD = """
@@ -117,3 +118,58 @@ def test_a_file_in_the_folder_overrides_a_shipped_plugin(tmp_path: Path) -> None
 def test_an_order_that_names_nobody_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="names nobody_here"):
         find(tmp_path, ["nobody_here"], [])
+
+
+# --- what was accepted -----------------------------------------------------------------------------
+
+PACKAGE = "from .inside import plugin, later\n"
+INSIDE = """
+from relay import Plugin
+plugin = Plugin("large")
+def later():
+    from .deep.below import WORD
+    return WORD
+"""
+
+
+def held(folder: Path, **sources: str) -> dict[str, bytes]:
+    """These files, as they were once; the folder has others by now."""
+    for name, source in sources.items():
+        path = folder / (f"{name}.py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source, "utf-8")
+    accepted = dict(held_now(folder))
+    for path in folder.rglob("*.py"):
+        path.write_text("raise RuntimeError('a later version')\n", "utf-8")
+    return accepted
+
+
+def test_what_was_accepted_is_loaded_whatever_became_of_the_file(tmp_path: Path) -> None:
+    accepted = held(tmp_path, greeter=GOOD)
+    (found,) = find(tmp_path, (), (), accepted)
+    assert load(found).name == "greeter"
+    with pytest.raises(PluginError, match="a later version"):
+        load(find(tmp_path, (), ())[0])
+
+
+def test_a_file_that_came_later_is_no_plugin_and_one_that_went_still_is(tmp_path: Path) -> None:
+    accepted = held(tmp_path, greeter=GOOD)
+    (tmp_path / "greeter.py").rename(tmp_path / "newcomer.py")
+    assert [each.name for each in find(tmp_path, (), (), accepted)] == ["greeter"]
+    assert [each.name for each in find(tmp_path, (), ())] == ["newcomer"]
+
+
+def test_a_package_is_loaded_as_accepted_also_what_it_imports_later(tmp_path: Path) -> None:
+    sources = {"large/__init__": PACKAGE, "large/inside": INSIDE, "large/deep/__init__": ""}
+    accepted = held(tmp_path, **sources, **{"large/deep/below": "WORD = 'first'\n"})
+    (found,) = find(tmp_path, (), (), accepted)
+    plugin = load(found)
+    package = next(name for name in reversed(sys.modules) if re.fullmatch(r"relay_plugin_large_\d+", name))
+    assert plugin.name == "large"
+    assert sys.modules[package].later() == "first"
+
+
+def test_what_was_not_held_is_read_when_it_is_loaded(tmp_path: Path) -> None:
+    found = written(tmp_path, GOOD)
+    (found,) = find(tmp_path, (), (), {str(found.path): b""})
+    assert load(found).name == "greeter"

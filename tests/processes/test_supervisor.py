@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 from processes.live import CUSTOMER, TEAMS, LiveBot, free_ports, gone, platform, rooms, until
 
+from relay.config import load
+from relay.roles import load_plugins
 from relay.simulator.ledger import PushState
+from relay.supervisor.check import Check
+from relay.testing import SECRETS
 
 
 def test_a_role_that_dies_is_started_again(tmp_path: Path) -> None:
@@ -78,6 +82,64 @@ def test_a_broken_configuration_changes_nothing_at_reload_and_says_why(tmp_path:
             assert await bot.pid("router") == before
             simulator.say(rooms(0)[0], CUSTOMER, "price?")
             await until(lambda: len(simulator.ledger.effects()) == 3)
+
+    asyncio.run(go())
+
+
+def test_what_a_check_accepted_is_what_roles_load(fresh_bot: Path) -> None:
+    """Whatever became of plugin files since, and however often a role starts."""
+    plugin = fresh_bot.parent / "plugins" / "greeter.py"
+    check = Check(fresh_bot)
+    check.end()
+    plugin.write_text("broken", "utf-8")
+    plugin.with_name("newcomer.py").write_text("broken", "utf-8")
+    assert check.outdated()
+    accepted, now = (load_plugins(load(fresh_bot, SECRETS, files)) for files in (check.files, None))
+    assert [each.name for each in accepted.loaded if each.source == "folder"] == ["greeter"]
+    assert {found.name for found, _ in now.failed} == {"greeter", "newcomer"}
+
+
+@pytest.fixture
+def fresh_bot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The bot.toml of a bot with one plugin of its own."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    write_plugin(tmp_path, GREETER)
+    return LiveBot(tmp_path, free_ports(3)).config
+
+
+GREETER = """
+from relay import Plugin, Reply
+plugin = Plugin("greeter")
+
+@plugin.on_message()
+async def greet(message, ctx):
+    return Reply("hello from the accepted version")
+"""
+
+
+def write_plugin(folder: Path, text: str) -> None:
+    (folder / "plugins").mkdir(exist_ok=True)
+    (folder / "plugins" / "greeter.py").write_text(text, "utf-8")
+
+
+@pytest.mark.long
+def test_a_version_that_a_reload_refused_is_not_loaded_by_a_router_that_starts_again(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (simulator, bot):
+            write_plugin(tmp_path, GREETER)
+            await bot.start()
+            before = await bot.pid("router")
+            write_plugin(tmp_path, "raise RuntimeError('the refused version')\n")
+            assert bot.process is not None
+            bot.process.send_signal(signal.SIGHUP)
+            await until(lambda: bot.told("reload_refused"))
+            os.kill(before, signal.SIGKILL)
+            await until(lambda: gone(before))
+            await bot.pid("router")
+            simulator.say(rooms(0)[0], CUSTOMER, "hi")
+            await until(lambda: len(simulator.ledger.effects()) == 3)  # two forwards, and the greeting
+            assert bot.told("plugin_not_loaded") == []
 
     asyncio.run(go())
 
