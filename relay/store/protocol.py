@@ -1,7 +1,9 @@
 """What a store must do. Every backend keeps the same promises and passes the same suite.
 
-A call that writes is one transaction, and is on disk when it returns. Times are milliseconds
-since 1970, from the store's own clock. Raises `StorageError` where the disk refuses.
+A call that writes is one transaction, and outlives the process when it returns. It outlives a power cut too,
+but for what would be decided or learnt again without harm: identify, claim, finish, record_results, settle,
+names and beats do so once any other commit has followed, such as the intent before a byte goes out.
+Times are milliseconds since 1970, from the store's own clock. Raises `StorageError` where the disk refuses.
 """
 
 from __future__ import annotations

@@ -131,14 +131,14 @@ class SqliteStore:
             return [], 0
         now = self._clock.now()
         return await self._db.write(
-            lambda db: guard.identify(db, limit, now, remember, include_own=include_own)
+            lambda db: guard.identify(db, limit, now, remember, include_own=include_own), synced=False
         )
 
     async def waiting(self) -> list[Identified]:
         return await self._db.read(routing.waiting)
 
     async def claim(self, ids: Sequence[int]) -> list[StoredMessage]:
-        return await self._db.write(lambda db: routing.claim(db, ids))
+        return await self._db.write(lambda db: routing.claim(db, ids), synced=False)
 
     async def give_back(self, ids: Sequence[int]) -> None:
         if ids:
@@ -149,7 +149,7 @@ class SqliteStore:
 
     async def finish(self, routed: Routing, expire_after: int) -> bool:
         return await self._db.share(
-            routing.finish_all, routing.Finish(routed, expire_after, self._clock.now())
+            routing.finish_all, routing.Finish(routed, expire_after, self._clock.now()), synced=False
         )
 
     async def state(self, plugin: str, key: str) -> tuple[str, int | None] | None:
@@ -160,7 +160,7 @@ class SqliteStore:
 
     async def write_names(self, named: Sequence[tuple[str, str]]) -> None:
         now = self._clock.now()
-        await self._db.write(lambda db: remembering.write_names(db, named, now))
+        await self._db.write(lambda db: remembering.write_names(db, named, now), synced=False)
 
     async def unnamed_rooms(self, fresh_for: int, limit: int) -> list[tuple[str, str]]:
         stale = self._clock.now() - fresh_for
@@ -185,7 +185,7 @@ class SqliteStore:
         return await self._db.write(lambda db: sending.record_intent(db, deliveries, epoch, now))
 
     async def record_results(self, results: Sequence[Result]) -> None:
-        await self._db.share(sending.record_results, (results, self._clock.now()))
+        await self._db.share(sending.record_results, (results, self._clock.now()), synced=False)
 
     async def settle_due(self) -> list[Settled]:
         now = self._clock.now()
@@ -216,7 +216,7 @@ class SqliteStore:
 
     async def settle(self, verdicts: Sequence[Verdict], confirm_after: int) -> None:
         now = self._clock.now()
-        await self._db.write(lambda db: signals.settle(db, verdicts, confirm_after, now))
+        await self._db.write(lambda db: signals.settle(db, verdicts, confirm_after, now), synced=False)
 
     # -- the operator ---------------------------------------------------------
 
@@ -247,7 +247,7 @@ class SqliteStore:
 
     async def beat(self, role: str, pid: int, note: Mapping[str, object]) -> None:
         now = self._clock.now()
-        await self._db.write(lambda db: queries.beat(db, role, pid, dict(note), now))
+        await self._db.write(lambda db: queries.beat(db, role, pid, dict(note), now), synced=False)
 
     async def leave(self, role: str, pid: int) -> None:
         await self._db.write(lambda db: queries.leave(db, role, pid))

@@ -11,11 +11,10 @@ import apsw
 
 from relay.errors import StorageError
 from relay.store.migrate import migrate
-from relay.store.sqlite.transactions import A, Bulk, Job, T, Transactions, Work, one_by_one
+from relay.store.sqlite.transactions import LONG_LOG, A, Bulk, Job, T, Transactions, Work, one_by_one
 from relay.store.sqlite.writers import LoopWriter, ThreadWriter
 
 BUSY_TIMEOUT = 10_000  # milliseconds; transactions are short, so this is an accident, not a queue
-HURRIED_LOG = 16_000  # pages of log, 64 MB, that a hurried one leaves to others; these take 1,000
 
 
 class Database:
@@ -50,7 +49,7 @@ class Database:
             migrate(self._connection)
             self._connection.set_busy_timeout(0)  # the writer has its own way to wait
             if self._hurried:
-                self._connection.wal_autocheckpoint(HURRIED_LOG)
+                self._connection.wal_autocheckpoint(LONG_LOG)
         except apsw.Error as exc:
             self._connection.close()
             raise StorageError(f"{self.path} cannot be brought up to date: {exc}") from exc
@@ -69,21 +68,23 @@ class Database:
             raise StorageError(f"{self.path} cannot be opened as a database: {exc}") from exc
         return connection
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, synced: bool = True) -> T:
         """Run `work` inside the next transaction and return after its commit is on disk.
+
+        What is not `synced` outlives the process by then, and a power cut once any other commit has followed.
 
         An exception undoes this piece of work alone; `StorageError` when the commit itself fails. Where a
         neighbour in the transaction fails, it is run a second time.
         """
-        return await self.share(one_by_one, work)
+        return await self.share(one_by_one, work, synced=synced)
 
-    def share(self, bulk: Bulk[A, T], argument: A) -> asyncio.Future[T]:
+    def share(self, bulk: Bulk[A, T], argument: A, *, synced: bool = True) -> asyncio.Future[T]:
         """The same for work that is cheaper in common: `bulk` is called once for all arguments that wait."""
         if self._closed:
             raise StorageError(f"{self.path.name} is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._writer.put(Job(bulk, argument, future, loop))
+        self._writer.put(Job(bulk, argument, future, loop, synced))
         return future
 
     async def read(self, work: Work[T]) -> T:

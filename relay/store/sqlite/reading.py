@@ -47,11 +47,11 @@ class ReadOnlyDatabase:
                 texts.NOT_READ.filled(name=self.path.name, reason=exc), texts.NOT_READ_HINT
             ) from exc
 
-    async def write(self, _: Work[T]) -> Never:
+    async def write(self, _: Work[T], *, synced: bool = True) -> Never:
         """Refuse."""
         raise StorageError(texts.READ_ONLY.filled(name=self.path.name))
 
-    def share(self, bulk: Bulk[A, T], argument: A) -> Never:
+    def share(self, bulk: Bulk[A, T], argument: A, *, synced: bool = True) -> Never:
         """Refuse."""
         raise StorageError(texts.READ_ONLY.filled(name=self.path.name))
 

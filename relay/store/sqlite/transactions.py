@@ -17,6 +17,8 @@ A = TypeVar("A")
 Work = Callable[[apsw.Connection], T]
 Bulk = Callable[[apsw.Connection, Sequence[A]], Sequence[T]]  # one result for each argument, in their order
 
+LONG_LOG = 16_000  # pages of log, 64 MB, that who is in a hurry leaves to others; these take 1,000
+
 REFUSALS = (
     *(apsw.BusyError, apsw.CantOpenError, apsw.CorruptError, apsw.FullError, apsw.IOError, apsw.LockedError),
     *(apsw.NoMemError, apsw.NotADBError, apsw.PermissionsError, apsw.ProtocolError, apsw.ReadOnlyError),
@@ -25,9 +27,12 @@ REFUSALS = (
 
 
 class Job:
-    """A `bulk` and the argument that it is to be called with, among others'."""
+    """A `bulk` and the argument that it is to be called with, among others'.
 
-    __slots__ = ("argument", "bulk", "error", "future", "loop", "result")
+    What is not `synced` outlives the process at once, and a power cut with the next commit that is.
+    """
+
+    __slots__ = ("argument", "bulk", "error", "future", "loop", "result", "synced")
 
     def __init__(
         self,
@@ -35,7 +40,9 @@ class Job:
         argument: object,
         future: asyncio.Future[Any],
         loop: asyncio.AbstractEventLoop,
+        synced: bool = True,
     ) -> None:
+        self.synced = synced
         self.bulk = bulk
         self.argument = argument
         self.future = future
@@ -59,11 +66,22 @@ class Transactions:
 
     def __init__(self, connection: apsw.Connection, name: str) -> None:
         self.connection = connection
+        self.synced = True  #: whether the next commit returns only once it is on disk
         self._name = name
+        self._synchronous = str(connection.pragma("synchronous"))
+        self._pages = int(str(connection.pragma("wal_autocheckpoint")))
 
-    def begin(self) -> None:
+    def begin(self, *, synced: bool = True) -> None:
         """Take the lock; raises `apsw.BusyError` where another process has it for too long."""
+        if synced is not self.synced:
+            self._demand(synced)
         self.connection.execute("BEGIN IMMEDIATE")
+
+    def _demand(self, synced: bool) -> None:
+        """Let commits wait for the disk, or leave that to others, and with it to bring the log home."""
+        self.connection.pragma("synchronous", self._synchronous if synced else "NORMAL")
+        self.connection.wal_autocheckpoint(self._pages if synced else max(self._pages, LONG_LOG))
+        self.synced = synced
 
     def work(self, jobs: Sequence[Job]) -> None:
         """Do all of it within the transaction; raises `apsw.Error` only where it undid everything."""

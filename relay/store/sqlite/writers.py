@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import queue
 import threading
 import time
@@ -22,8 +23,8 @@ import apsw
 from relay.store.sqlite.transactions import Job, Transactions
 
 BATCH = 512  # jobs in one transaction of a thread at the most: bounds how long other processes wait
-LOOP_BATCH, HURRIED_BATCH = 32, 256  # and of a loop, which does nothing else meanwhile
-PAUSE, HURRIED_PAUSE = 0.003, 0.001  # seconds between two tries for the lock; SQLite's own grow to 100 ms
+LOOP_BATCH, HURRIED_BATCH = 64, 256  # and of a loop, which does nothing else meanwhile
+PAUSE = 0.001  # seconds between two tries for the lock; SQLite's own grow to 100 ms
 
 
 class ThreadWriter:
@@ -90,12 +91,12 @@ class ThreadWriter:
 class LoopWriter:
     """Writes from the event loop, and waits for the lock until it is closed without holding the loop up.
 
-    A `hurried` one asks for the lock more often than the others, and has it for longer.
+    A `hurried` one has the lock for longer. A commit that nobody needs on disk at once is no more than
+    another statement, and takes no thread.
     """
 
     def __init__(self, transactions: Transactions, *, hurried: bool) -> None:
         self._transactions = transactions
-        self._pause = HURRIED_PAUSE if hurried else PAUSE
         self._batch = HURRIED_BATCH if hurried else LOOP_BATCH
         self._waiting: deque[Job] = deque()
         self._in_hand: list[Job] = []
@@ -138,17 +139,23 @@ class LoopWriter:
                 if self._closed:
                     return
                 self._work()
-                await self._synced()
+                if self._transactions.synced:
+                    await self._synced()
+                else:
+                    self._transactions.commit()
             self._settle()
 
     async def _begin(self) -> None:
         while not self._closed:
             try:
-                self._transactions.begin()
+                self._transactions.begin(synced=self._asks_for_sync())
             except apsw.BusyError:
-                await asyncio.sleep(self._pause)
+                await asyncio.sleep(PAUSE)
             else:
                 return
+
+    def _asks_for_sync(self) -> bool:
+        return any(job.synced for job in itertools.islice(self._waiting, self._batch))
 
     def _work(self) -> None:
         self._take()
