@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 import apsw
 
@@ -18,8 +18,7 @@ FROM messages INDEXED BY messages_new WHERE state = 'waiting' AND own IS NULL OR
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Candidate(NamedTuple):
     id: int
     account: str
     wx_svrid: str
@@ -77,7 +76,7 @@ def identify(
     `include_own`, what staff typed on our accounts' phones waits too; never what may be an echo.
     """
     ours = {row[0] for row in ask.every(connection, "SELECT wxid FROM accounts")}
-    new = [_Candidate(*row) for row in ask.every(connection, _NEW, (limit,))]
+    new = [_Candidate._make(row) for row in ask.every(connection, _NEW, (limit,))]
     judged = [(each, _judge(connection, each, ours, now - remember, include_own)) for each in new]
     waiting = [
         _identified(each, source, own=each.sender in ours) for each, source in judged if source is not None
@@ -187,17 +186,14 @@ def _by_count(
     """The k-th copy at one account is the k-th at another, unless WeCom's own ids say otherwise."""
     if new.chat_type != "room":
         return None
-    row = ask.first(
-        connection,
-        """
-        SELECT sources.id, sources.acted, sources.wx_svrid
-        FROM copies JOIN sources ON sources.id = copies.source
-        WHERE fingerprint = ?1 AND account <> ?2
-          AND k = (SELECT count(*) FROM copies WHERE fingerprint = ?1 AND account = ?2)
-        LIMIT 1
-        """,
-        (fingerprint, new.account),
+    copies = ask.every(
+        connection, "SELECT account, k, source FROM copies WHERE fingerprint = ?", (fingerprint,)
     )
+    if not copies:
+        return None
+    own = sum(1 for account, _, _ in copies if account == new.account)
+    source = next((s for account, k, s in copies if account != new.account and k == own), None)
+    row = ask.first(connection, "SELECT id, acted, wx_svrid FROM sources WHERE id = ?", (source,))
     if row is None or (new.wx_svrid and row[2]):
         return None
     if new.wx_svrid:

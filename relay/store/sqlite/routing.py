@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import apsw
 
@@ -83,8 +84,7 @@ class Finish:
     now: int
 
 
-@dataclass(frozen=True, slots=True)
-class _InHand:
+class _InHand(NamedTuple):
     """A message as it waits, and who acts for it: `copied` where others of our accounts have heard it."""
 
     id: int
@@ -105,7 +105,7 @@ def finish_all(connection: apsw.Connection, finishes: Sequence[Finish]) -> list[
     A source that another copy acted on meanwhile makes a message a copy, whatever was decided: false then.
     """
     asked = json.dumps([each.routing.message for each in finishes])
-    waiting = {row[0]: _InHand(*row) for row in ask.every(connection, _IN_HAND, (asked,))}
+    waiting = {row[0]: _InHand._make(row) for row in ask.every(connection, _IN_HAND, (asked,))}
     acted: set[int] = set()  # the sources that are acted on here
     told: list[Routing] = []
     ended: dict[int, tuple[Finish, _InHand]] = {}  # by place in `finishes`

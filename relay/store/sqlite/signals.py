@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -83,14 +84,18 @@ def _tracked(row: Sequence[Any]) -> Tracked:
 
 def settle(connection: apsw.Connection, verdicts: Sequence[Verdict], confirm_after: int, now: int) -> None:
     """Apply what signals say, each only if its delivery still stands where it was judged."""
+    counters: Counter[str] = Counter()
+    seen: dict[str, list[tuple[int]]] = {"events": [], "messages": []}
     for verdict in verdicts:
         if verdict.state is not None and not _move(connection, verdict, now + confirm_after, now):
             continue  # it moved meanwhile: the signal stays, and is judged anew
         doubled = _record(connection, verdict)
-        for counter in {verdict.counter, doubled} - {None}:
-            count(connection, str(counter))
-        table = "events" if verdict.signal.failure else "messages"
-        connection.execute(f"UPDATE {table} SET signal = 0 WHERE id = ?", (verdict.signal.id,))
+        counters.update(name for name in {verdict.counter, doubled} if name is not None)
+        seen["events" if verdict.signal.failure else "messages"].append((verdict.signal.id,))
+    for table, ids in seen.items():
+        connection.executemany(f"UPDATE {table} SET signal = 0 WHERE id = ?", ids)
+    for name, times in counters.items():
+        count(connection, name, times)
 
 
 def _record(connection: apsw.Connection, verdict: Verdict) -> str | None:
