@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import mmap
 import os
 import struct
-from collections.abc import Coroutine, Generator, Iterable, Iterator
+from collections.abc import Coroutine, Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import coroutine
@@ -23,7 +22,8 @@ SLOTS = 2048  # messages in hand at once; one that finds no slot counts as unkno
 WORDS = 48  # bytes for what ran: plugin and handler
 SLOT = struct.Struct(f"<qq{WORDS}s")  # message, since when it runs (0: it waits), what
 RUNS = struct.Struct(f"<q{WORDS}s")
-WAITS = (0, b"")  # what stands there while nothing runs
+Run = tuple[int, bytes]
+WAITS: Run = (0, b"")  # what stands there while nothing runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +79,9 @@ class BlackBox:
             SLOT.pack_into(self._memory, at, 0, 0, b"")
             self._free.append(at)
 
-    @contextlib.contextmanager
-    def running(self, message: int, what: str) -> Iterator[None]:
+    def running(self, message: int, what: str) -> _Block:
         """Code for this message runs within the block, in whichever thread."""
-        at = self._slots.get(message)
-        if at is None:
-            yield
-            return
-        around = RUNS.unpack_from(self._memory, at + 8)
-        self._begin(at, what.encode("utf-8", "replace"))
-        try:
-            yield
-        finally:
-            self._end(message, at, *around)
+        return _Block(self, message, what.encode("utf-8", "replace"))
 
     @coroutine
     def steps(self, message: int, what: str, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
@@ -99,22 +89,22 @@ class BlackBox:
 
         The first may be taken within a step of the same message, which is on record again after it.
         """
-        at = self._slots.get(message)
+        at = self.place(message)
         if at is None:
             return (yield from work.__await__())
         words = what.encode("utf-8", "replace")
         step, given = work.send, None
-        around = RUNS.unpack_from(self._memory, at + 8)
+        around: Run | None = None
         while True:
-            self._begin(at, words)
+            before = self.begin(at, words)
+            around = before if around is None else WAITS
             try:
                 awaited = step(given)
             except StopIteration as end:
                 result: T = end.value
                 return result
             finally:
-                self._end(message, at, *around)
-            around = WAITS
+                self.end(message, at, around)
             try:
                 step, given = work.send, (yield awaited)
             except BaseException as exc:  # noqa: BLE001 - handed on: `work` is who it was meant for
@@ -124,18 +114,46 @@ class BlackBox:
         """Its doing ends the process: so it stays on record, whatever is dropped meanwhile."""
         at = self._slots.pop(message, None)
         if at is not None:
-            self._begin(at, what.encode("utf-8", "replace"))
+            self.begin(at, what.encode("utf-8", "replace"))
 
     def clear(self) -> None:
         """The process ends in good order, and what it had in hand was given back."""
         self._memory[:] = bytes(len(self._memory))
 
-    def _begin(self, at: int, what: bytes) -> None:
-        RUNS.pack_into(self._memory, at + 8, next(self._serial), what)
+    def place(self, message: int) -> int | None:
+        """Where in the memory its slot is."""
+        return self._slots.get(message)
 
-    def _end(self, message: int, at: int, began: int, what: bytes) -> None:
+    def begin(self, at: int, what: bytes) -> Run:
+        """Put on record what runs; comes back what was on record."""
+        before: Run = RUNS.unpack_from(self._memory, at + 8)
+        RUNS.pack_into(self._memory, at + 8, next(self._serial), what)
+        return before
+
+    def end(self, message: int, at: int, before: Run) -> None:
+        """It does not run any more."""
         if self._slots.get(message) == at:  # a thread may outlive its message
-            RUNS.pack_into(self._memory, at + 8, began, what)
+            RUNS.pack_into(self._memory, at + 8, *before)
+
+
+class _Block:
+    """What runs between its two ends, put on record."""
+
+    __slots__ = ("_around", "_at", "_box", "_message", "_what")
+
+    def __init__(self, box: BlackBox, message: int, what: bytes) -> None:
+        self._box = box
+        self._message = message
+        self._what = what
+        self._at = box.place(message)
+
+    def __enter__(self) -> None:
+        if self._at is not None:
+            self._around = self._box.begin(self._at, self._what)
+
+    def __exit__(self, *_: object) -> None:
+        if self._at is not None:
+            self._box.end(self._message, self._at, self._around)
 
 
 def _shared(path: Path) -> mmap.mmap:

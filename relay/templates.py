@@ -110,8 +110,8 @@ def placeholders(message: Message, names: Names) -> dict[str, str]:
         "chat": names.of(message.chat),
         "account": names.of(message.account),
         "text": message.text,
-        "date": f"{message.time:%Y-%m-%d}",
-        "time": f"{message.time:%H:%M}",
+        "date": message.time.date().isoformat(),
+        "time": f"{message.time.hour:02}:{message.time.minute:02}",
     }
 
 
