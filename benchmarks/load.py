@@ -27,6 +27,7 @@ from benchmarks.callbacks import Talk, encrypted
 
 ANSWERED, REFUSED, CUT, TIMED_OUT = "answered", "refused", "cut", "timed out"
 PATIENCE = 10.0  # seconds that a push waits for its answer; the platform's is one
+MOST_KEPT = 256  # connections that wait for a push; without end, they would be all that the receiver may have
 LEAD = 0.2  # seconds between the last preparation and the first push
 ROOT = Path(__file__).parents[1]
 
@@ -106,7 +107,7 @@ class _Connection(asyncio.Protocol):
         if b"connection: close" in head.lower():
             self.close()
         else:
-            self._load.free.append(self)
+            self._load.keep(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(CUT)
@@ -206,6 +207,12 @@ class Load:
         head = f"POST {self._order.path} HTTP/1.1\r\nHost: bot\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.begin(number, due, head.encode() + body)
         asyncio.get_running_loop().call_later(PATIENCE, connection.expire, number)
+
+    def keep(self, connection: _Connection) -> None:
+        """Have it for a later push, in place of another where there are many."""
+        self.free.append(connection)
+        if len(self.free) > MOST_KEPT:
+            self.free.popleft().close()
 
     def ended(self, number: int, due: float, outcome: str, status: int) -> None:
         """Note what became of a push."""

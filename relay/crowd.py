@@ -21,6 +21,7 @@ class Limits:
     """How much patience there is; times in seconds, sizes in bytes."""
 
     within: float = 10.0  #: for a whole request, from the first moment that it is waited for
+    prompt: float = 1.0  #: so long nobody is taken for slow; whoever pushes has given up by then
     linger: float = 2.0  #: for an answer to arrive at somebody who is still sending
     lingering_bytes: int = 16 * 1024 * 1024  #: that are read, unheeded, meanwhile
     connections: int = 4096
@@ -71,10 +72,17 @@ class Crowd:
     def admit(self, connection: Member) -> None:
         """Take it in; where there is no room, whoever has waited longest goes, so nobody new is kept out."""
         if len(self.waiting) + len(self.idle) + len(self.leaving) >= self.most:
-            oldest = next((place for place in (self.leaving, self.waiting, self.idle) if place), None)
+            oldest = next((place for place in self._dispensable() if place), None)
             if oldest:
                 self._cut(next(iter(oldest)), "crowded")
         self.move(connection, self.waiting)
+
+    def _dispensable(self) -> tuple[Place, Place, Place]:
+        """Where to look for somebody who may go: who has come just now is about to send, and is no idler."""
+        since = next(iter(self.waiting.values()), self._clock())
+        if self._clock() - since < self.limits.prompt:
+            return (self.leaving, self.idle, self.waiting)
+        return (self.leaving, self.waiting, self.idle)
 
     def hold(self, connection: Member, unread: int) -> None:
         """Count the part of a body that has come; over the bound the oldest such part goes."""

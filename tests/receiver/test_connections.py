@@ -129,6 +129,22 @@ async def test_where_no_connection_fits_any_more_the_one_that_waited_longest_goe
 
 
 @rule
+async def test_where_no_connection_fits_any_more_idle_ones_go_before_who_has_just_come() -> None:
+    async with make_bot() as bot, serving(bot, Limits(connections=10)) as door:
+        idle = [await door.open() for _ in range(9)]
+        for reader, writer in idle:
+            writer.write(post(last=False))
+            await reader.readuntil(b'{"errcode":0}')
+        come = [await door.open() for _ in range(3)]
+        for reader, writer in come:
+            writer.write(post(last=False))
+            assert statuses(await reader.readuntil(b'{"errcode":0}')) == [200]
+        assert await idle[0][0].read() == b""
+        for _, writer in idle + come:
+            writer.close()
+
+
+@rule
 async def test_unfinished_bodies_are_bounded_all_together_and_the_oldest_goes_first() -> None:
     async with make_bot() as bot, serving(bot, Limits(unread=250_000)) as door:
         part = head(headers="content-length: 1000000\r\n") + b"x" * 100_000
