@@ -136,8 +136,7 @@ KINDS = [
 
 def test_no_restart_and_no_reload_refuses_or_forgets_a_callback(tmp_path: Path) -> None:
     pushing = _shaken(tmp_path, ["reload", "restart receiver", "kill router"], 3)
-    assert set(pushing.outcomes()) <= {ANSWERED, LATE, CUT}, pushing.account()
-    assert pushing.outcomes()[CUT] <= MOST_IN_HAND, pushing.account()
+    assert set(pushing.outcomes()) <= {ANSWERED, LATE}, pushing.account()
 
 
 @pytest.mark.long

@@ -163,11 +163,22 @@ def test_a_reload_leaves_no_callback_unanswered(tmp_path: Path) -> None:
     asyncio.run(go())
 
 
+async def _healthy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Whether a request on this connection is answered, and the connection kept."""
+    writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+    answer = await reader.readuntil(b"}")
+    return answer.startswith(b"HTTP/1.1 200") and b"connection: close" not in answer
+
+
 @pytest.mark.parametrize("whom", ["relay", "receiver"])
-def test_a_receiver_leaves_only_once_its_successor_serves(tmp_path: Path, whom: str) -> None:
+def test_a_receiver_leaves_its_kept_connections_to_its_successor_once_that_serves(
+    tmp_path: Path, whom: str
+) -> None:
     async def go() -> None:
         async with platform(tmp_path) as (_, bot):
             await bot.start()
+            kept = [await asyncio.open_connection("127.0.0.1", bot.public) for _ in range(300)]
+            assert await _healthy(*kept[0])
             before = await bot.pid("receiver")
             assert bot.process is not None
             if whom == "relay":
@@ -177,6 +188,10 @@ def test_a_receiver_leaves_only_once_its_successor_serves(tmp_path: Path, whom: 
             await until(lambda: bot.told("role_leaving", pid=before))
             first, second = (line["pid"] for line in bot.told("role_serving", role="receiver"))
             assert (first, gone(second)) == (before, False)
+            await until(lambda: gone(before))
+            assert all([await _healthy(*each) for each in kept])
+            for _, writer in kept:
+                writer.close()
 
     asyncio.run(go())
 
