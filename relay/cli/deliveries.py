@@ -10,10 +10,9 @@ from rich.text import Text as Styled
 
 from relay.cli import completion, texts
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Ids, Json, Limit, configured, reporting
-from relay.cli.screen import clean, print_json, screen
+from relay.cli.screen import clean, print_json
 from relay.cli.stored import told
-from relay.cli.tables import Column, View, coloured, names_in, print_table
-from relay.clock import SystemClock
+from relay.cli.tables import Column, Listing, View, coloured, print_listing
 from relay.config import Config
 from relay.questions import DELIVERY_STATES
 from relay.store.protocol import Row
@@ -63,7 +62,7 @@ def deliveries(
             print_json(rows)
         else:
             asked = (("--state", state), ("--chat", chat), ("--message", message))
-            _show(read, rows, [name for name, value in asked if value], ids=ids)
+            print_listing(read, LISTING, rows, [name for name, value in asked if value], ids=ids)
 
 
 async def _ask(
@@ -71,18 +70,6 @@ async def _ask(
 ) -> list[Row]:
     async with reporting(config) as report:
         return await report.deliveries(states=states, chats=chats, message=message, limit=limit)
-
-
-def _show(config: Config, rows: list[Row], given: list[str], *, ids: bool) -> None:
-    console = screen()
-    view = View(config, SystemClock().now(), console.width, names_in(rows, ("account", "target")), ids=ids)
-    if not rows:
-        console.print(view.said(texts.NO_DELIVERIES))
-        hint = texts.NONE_FOUND_HINT if given else texts.NO_DELIVERIES_HINT
-        console.print(view.said(hint, given=", ".join(given)), style="dim")
-        return
-    print_table(console, COLUMNS, rows, view)
-    console.print(view.said(texts.DELIVERIES_SHOWN, count=len(rows), zone=view.zone.key), style="dim")
 
 
 def _state(row: Row, view: View) -> Styled:
@@ -109,4 +96,8 @@ COLUMNS = (
     Column(texts.ATTEMPTS, lambda row, _: str(row["attempts"]), from_width=100, right=True),
     Column(texts.RULE, _rule, from_width=76, share=1),
     Column(texts.ERROR, _error, from_width=50, share=2),
+)
+
+LISTING = Listing(
+    COLUMNS, ("account", "target"), texts.DELIVERIES_SHOWN, texts.NO_DELIVERIES, texts.NO_DELIVERIES_HINT
 )

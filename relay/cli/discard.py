@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from relay.cli import completion, texts
-from relay.cli.operating import Asked, Chat, Command, Yes, operate
+from relay.cli.operating import Asked, Chat, Command, Yes, ids_argument, operate, state_option
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json
 from relay.operator import DISCARD
 
@@ -22,26 +20,17 @@ Examples:
 - `relay discard --state queued --chat east --yes --json` — for programs
 """
 
+Ids = Annotated[list[str] | None, ids_argument(completion.ids_to_discard)]
+States = Annotated[
+    list[str] | None, state_option("held, failed, expired or queued", completion.states_to_discard)
+]
 COMMAND = Command(DISCARD, texts.DISCARD_QUESTION, texts.DISCARDED)
 
 
 def discard(
-    ids: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID", help="Deliveries, as d12 or 12.", autocompletion=completion.ids_to_discard
-        ),
-    ] = None,
+    ids: Ids = None,
     config: ConfigPath = DEFAULT_CONFIG,
-    state: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--state",
-            metavar="STATE",
-            help="All that are held, failed, expired or queued; several with commas.",
-            autocompletion=completion.states_to_discard,
-        ),
-    ] = None,
+    state: States = None,
     chat: Chat = None,
     yes: Yes = False,
     json: Json = False,

@@ -10,10 +10,9 @@ from rich.text import Text as Styled
 
 from relay.cli import completion, texts
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Ids, Json, Limit, configured, reporting
-from relay.cli.screen import clean, print_json, screen
+from relay.cli.screen import clean, print_json
 from relay.cli.stored import told
-from relay.cli.tables import Column, View, coloured, names_in, print_table
-from relay.clock import SystemClock
+from relay.cli.tables import Column, Listing, View, coloured, print_listing
 from relay.config import Config
 from relay.questions import MESSAGE_STATES
 from relay.store.protocol import Row
@@ -53,27 +52,12 @@ def messages(
             print_json(rows)
         else:
             given = [name for name, value in (("--chat", chat), ("--since", since)) if value]
-            _show(read, rows, given, ids=ids)
+            print_listing(read, LISTING, rows, given, ids=ids)
 
 
 async def _ask(config: Config, chats: list[str], since: str | None, limit: str | None) -> list[Row]:
     async with reporting(config) as report:
         return await report.messages(chats=chats, since=since, limit=limit)
-
-
-def _show(config: Config, rows: list[Row], given: list[str], *, ids: bool) -> None:
-    console = screen()
-    view = View(
-        config, SystemClock().now(), console.width, names_in(rows, ("account", "chat", "sender")), ids=ids
-    )
-    if not rows:
-        console.print(view.said(texts.NO_MESSAGES))
-        hint = texts.NONE_FOUND_HINT if given else texts.NO_MESSAGES_HINT
-        console.print(view.said(hint, given=", ".join(given)), style="dim")
-        return
-    print_table(console, COLUMNS, rows, view)
-    shown = view.said(texts.MESSAGES_SHOWN, count=len(rows), zone=view.zone.key)
-    console.print(shown, style="dim")
 
 
 def _id(row: Row, _: View) -> Styled:
@@ -109,4 +93,8 @@ COLUMNS = (
     Column(texts.TEXT, _text, share=1),
     Column(texts.STATE, _state),
     Column(texts.REASON, told_reason, from_width=130),
+)
+
+LISTING = Listing(
+    COLUMNS, ("account", "chat", "sender"), texts.MESSAGES_SHOWN, texts.NO_MESSAGES, texts.NO_MESSAGES_HINT
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -26,6 +26,9 @@ from relay.operator import Operator, Outcome, Wish
 from relay.questions import DELIVERY_STATES, delivery_asked
 from relay.store.states import DeliveryState
 
+Complete = Callable[..., Any]
+"""What the Tab key offers."""
+
 Chat = Annotated[
     list[str] | None,
     typer.Option(
@@ -35,6 +38,19 @@ Chat = Annotated[
         autocompletion=completion.chats,
     ),
 ]
+
+
+def ids_argument(complete: Complete) -> Any:  # noqa: ANN401, RUF100 - as typer types it
+    """Deliveries by their ids."""
+    return typer.Argument(metavar="ID", help="Deliveries, as d12 or 12.", autocompletion=complete)
+
+
+def state_option(which: str, complete: Complete) -> Any:  # noqa: ANN401, RUF100 - as typer types it
+    """All deliveries in some states."""
+    told = f"All that are {which}; several with commas."
+    return typer.Option("--state", metavar="STATE", help=told, autocompletion=complete)
+
+
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before all of a state are taken.")]
 
 AT_ONCE = 200  # deliveries in one transaction: others want to write as well

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from relay.cli import completion, texts
-from relay.cli.operating import Asked, Chat, Command, Yes, operate
+from relay.cli.operating import Asked, Chat, Command, Yes, ids_argument, operate, state_option
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json
 from relay.operator import RETRY
 
@@ -23,26 +21,15 @@ Examples:
 - `relay retry --state held,expired --yes --json` — for programs: `{"id", "before", "after", "done"}` of each
 """
 
+Ids = Annotated[list[str] | None, ids_argument(completion.ids_to_retry)]
+States = Annotated[list[str] | None, state_option("held, failed or expired", completion.states_to_retry)]
 COMMAND = Command(RETRY, texts.RETRY_QUESTION, texts.RETRIED)
 
 
 def retry(
-    ids: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID", help="Deliveries, as d12 or 12.", autocompletion=completion.ids_to_retry
-        ),
-    ] = None,
+    ids: Ids = None,
     config: ConfigPath = DEFAULT_CONFIG,
-    state: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--state",
-            metavar="STATE",
-            help="All that are held, failed or expired; several with commas.",
-            autocompletion=completion.states_to_retry,
-        ),
-    ] = None,
+    state: States = None,
     chat: Chat = None,
     yes: Yes = False,
     json: Json = False,

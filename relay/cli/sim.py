@@ -41,7 +41,34 @@ Examples:
 Lang = Annotated[
     str | None, typer.Option("--lang", metavar="zh|en", help="Chinese or English; by default, as LANG says.")
 ]
+Port = Annotated[int, typer.Option("--port", help="The port to listen on.")]
+Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]
+CallbackUrl = Annotated[
+    str | None,
+    typer.Option("--callback-url", envvar="RELAY_SIM_CALLBACK_URL", help="Where the bot takes callbacks."),
+]
+AppId = Annotated[str, typer.Option("--app-id", envvar="RELAY_SIM_APP_ID", help="The app_id that it knows.")]
+AppSecret = Annotated[
+    str,
+    typer.Option(
+        "--app-secret", envvar="RELAY_SIM_APP_SECRET", show_default=False, help="And its app_secret."
+    ),
+]
+Key = Annotated[
+    str,
+    typer.Option(
+        "--key", envvar="RELAY_SIM_KEY", show_default=False, help="The encoding_aes_key of callbacks."
+    ),
+]
+Record = Annotated[
+    Path | None, typer.Option("--record", metavar="FILE", help="Write down what you do, to be replayed.")
+]
+Replay = Annotated[
+    Path | None, typer.Option("--replay", metavar="FILE", help="Do again what such a file says.")
+]
+Speed = Annotated[float, typer.Option("--speed", help="So many times as fast as it was recorded.")]
 DEFAULTS = SimulatorSettings()
+DEFAULT_KEY = DEFAULTS.key.decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +81,16 @@ class Session:
 
 
 def sim(
-    port: Annotated[int, typer.Option("--port", help="The port to listen on.")] = SIMULATOR_PORT,
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = HOST,
-    callback_url: Annotated[
-        str | None,
-        typer.Option(
-            "--callback-url", envvar="RELAY_SIM_CALLBACK_URL", help="Where the bot takes callbacks."
-        ),
-    ] = None,
+    port: Port = SIMULATOR_PORT,
+    host: Host = HOST,
+    callback_url: CallbackUrl = None,
     lang: Lang = None,
-    app_id: Annotated[
-        str, typer.Option("--app-id", envvar="RELAY_SIM_APP_ID", help="The app_id that it knows.")
-    ] = DEFAULTS.app_id,
-    app_secret: Annotated[
-        str,
-        typer.Option(
-            "--app-secret", envvar="RELAY_SIM_APP_SECRET", show_default=False, help="And its app_secret."
-        ),
-    ] = DEFAULTS.app_secret,
-    key: Annotated[
-        str,
-        typer.Option(
-            "--key", envvar="RELAY_SIM_KEY", show_default=False, help="The encoding_aes_key of callbacks."
-        ),
-    ] = DEFAULTS.key.decode(),
-    record: Annotated[
-        Path | None, typer.Option("--record", metavar="FILE", help="Write down what you do, to be replayed.")
-    ] = None,
-    replay: Annotated[
-        Path | None, typer.Option("--replay", metavar="FILE", help="Do again what such a file says.")
-    ] = None,
-    speed: Annotated[float, typer.Option("--speed", help="So many times as fast as it was recorded.")] = 1.0,
+    app_id: AppId = DEFAULTS.app_id,
+    app_secret: AppSecret = DEFAULTS.app_secret,
+    key: Key = DEFAULT_KEY,
+    record: Record = None,
+    replay: Replay = None,
+    speed: Speed = 1.0,
     with_parent: WithParent = False,
 ) -> None:
     """The command; `HELP` explains it."""

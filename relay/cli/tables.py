@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Styled
 
+from relay.cli import texts
 from relay.cli.called import typeable
-from relay.cli.screen import clean
+from relay.cli.screen import clean, screen
+from relay.clock import SystemClock
 from relay.config import Config
 from relay.language import Language, Text
 from relay.report import names_of
@@ -133,6 +135,32 @@ class Column:
     from_width: int = 0
     share: int = 0
     right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How a command lists rows: its columns, whose names it needs, and its words."""
+
+    columns: Sequence[Column]
+    named: Sequence[str]
+    shown: Text
+    none: Text
+    none_yet: Text
+
+
+def print_listing(
+    config: Config, listing: Listing, rows: Sequence[Row], given: Sequence[str], *, ids: bool
+) -> None:
+    """Print these rows, newest first; `given` are the options by which they were chosen."""
+    console = screen()
+    view = View(config, SystemClock().now(), console.width, names_in(rows, listing.named), ids=ids)
+    if rows:
+        print_table(console, listing.columns, rows, view)
+        console.print(view.said(listing.shown, count=len(rows), zone=view.zone.key), style="dim")
+        return
+    console.print(view.said(listing.none))
+    hint = texts.NONE_FOUND_HINT if given else listing.none_yet
+    console.print(view.said(hint, given=", ".join(given)), style="dim")
 
 
 def print_table(
