@@ -76,8 +76,9 @@ class Server(uvicorn.Server):
             server.close()
         if self._hatch is not None:
             asyncio.get_running_loop().remove_reader(self._hatch.taking)
+        await asyncio.sleep(LOOK)  # what was accepted by now is known only in the loop's next turn
         waited = 0.0
-        while self.server_state.connections and (waited < LINGER or self._patience() > 0):
+        while self._occupied() and (waited < LINGER or self._patience() > 0):
             self.crowd.closing = not self._pass_on()
             await asyncio.sleep(LOOK)
             waited += LOOK
@@ -86,6 +87,9 @@ class Server(uvicorn.Server):
             await asyncio.sleep(0)  # what came by now is read first
             connection.shutdown()
         await super().shutdown(sockets)
+
+    def _occupied(self) -> bool:
+        return bool(self.server_state.connections or self._adopting)
 
     def _pass_on(self) -> bool:
         """Give the successor all connections that are idle; false where there is none."""
