@@ -9,7 +9,6 @@ import struct
 from collections.abc import Coroutine, Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import coroutine
 from typing import Any, TypeVar
 
 import structlog
@@ -83,77 +82,113 @@ class BlackBox:
         """Code for this message runs within the block, in whichever thread."""
         return _Block(self, message, what.encode("utf-8", "replace"))
 
-    @coroutine
-    def steps(self, message: int, what: str, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-        """Await `work`; each of its steps is on record while it runs, and no longer.
+    def steps(self, message: int, what: str, work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+        """The same work; each of its steps is on record while it runs, and no longer.
 
         The first may be taken within a step of the same message, which is on record again after it.
         """
-        at = self.place(message)
-        if at is None:
-            return (yield from work.__await__())
-        words = what.encode("utf-8", "replace")
-        step, given = work.send, None
-        around: Run | None = None
-        while True:
-            before = self.begin(at, words)
-            around = before if around is None else WAITS
-            try:
-                awaited = step(given)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            finally:
-                self.end(message, at, around)
-            try:
-                step, given = work.send, (yield awaited)
-            except BaseException as exc:  # noqa: BLE001 - handed on: `work` is who it was meant for
-                step, given = work.throw, exc
+        return _Recorded(self, message, what.encode("utf-8", "replace"), work)
 
     def blame(self, message: int, what: str) -> None:
         """Its doing ends the process: so it stays on record, whatever is dropped meanwhile."""
         at = self._slots.pop(message, None)
         if at is not None:
-            self.begin(at, what.encode("utf-8", "replace"))
+            RUNS.pack_into(self._memory, at + 8, next(self._serial), what.encode("utf-8", "replace"))
 
     def clear(self) -> None:
         """The process ends in good order, and what it had in hand was given back."""
         self._memory[:] = bytes(len(self._memory))
 
-    def place(self, message: int) -> int | None:
-        """Where in the memory its slot is."""
-        return self._slots.get(message)
-
-    def begin(self, at: int, what: bytes) -> Run:
-        """Put on record what runs; comes back what was on record."""
+    def begin(self, message: int, what: bytes) -> Run | None:
+        """Put on record what runs; comes back what was on record, or None where it has no slot."""
+        at = self._slots.get(message)
+        if at is None:  # its call may outlive it, and the slot be another's
+            return None
         before: Run = RUNS.unpack_from(self._memory, at + 8)
         RUNS.pack_into(self._memory, at + 8, next(self._serial), what)
         return before
 
-    def end(self, message: int, at: int, before: Run) -> None:
+    def end(self, message: int, before: Run | None) -> None:
         """It does not run any more."""
-        if self._slots.get(message) == at:  # a thread may outlive its message
+        at = self._slots.get(message)
+        if at is not None and before is not None:
             RUNS.pack_into(self._memory, at + 8, *before)
 
 
 class _Block:
     """What runs between its two ends, put on record."""
 
-    __slots__ = ("_around", "_at", "_box", "_message", "_what")
+    __slots__ = ("_around", "_box", "_message", "_what")
 
     def __init__(self, box: BlackBox, message: int, what: bytes) -> None:
         self._box = box
         self._message = message
         self._what = what
-        self._at = box.place(message)
 
     def __enter__(self) -> None:
-        if self._at is not None:
-            self._around = self._box.begin(self._at, self._what)
+        self._around = self._box.begin(self._message, self._what)
 
     def __exit__(self, *_: object) -> None:
-        if self._at is not None:
-            self._box.end(self._message, self._at, self._around)
+        self._box.end(self._message, self._around)
+
+
+class _Recorded(Coroutine[Any, Any, T]):
+    """A coroutine whose steps are put on record."""
+
+    __slots__ = ("_begun", "_box", "_message", "_what", "_work")
+
+    def __init__(self, box: BlackBox, message: int, what: bytes, work: Coroutine[Any, Any, T]) -> None:
+        self._box = box
+        self._message = message
+        self._what = what
+        self._work = work
+        self._begun = False
+
+    def send(self, value: Any) -> Any:
+        """Take the next step."""
+        around = self._around()
+        try:
+            return self._work.send(value)
+        finally:
+            self._box.end(self._message, around)
+
+    def throw(self, *error: Any) -> Any:
+        """Take it with an error."""
+        around = self._around()
+        try:
+            return self._work.throw(*error)
+        finally:
+            self._box.end(self._message, around)
+
+    def close(self) -> None:
+        """Take no more."""
+        self._work.close()
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return _in_steps(self)
+
+    def _around(self) -> Run | None:
+        before = self._box.begin(self._message, self._what)
+        first, self._begun = not self._begun, True
+        return before if first or before is None else WAITS
+
+
+def _in_steps(work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    """Await it by its own `send`, `throw` and `close`, which `yield from` finds in what is an iterator."""
+    step, given = work.send, None
+    while True:
+        try:
+            awaited = step(given)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        try:
+            step, given = work.send, (yield awaited)
+        except GeneratorExit:
+            work.close()
+            raise
+        except BaseException as exc:  # noqa: BLE001 - handed on: `work` is who it was meant for
+            step, given = work.throw, exc
 
 
 def _shared(path: Path) -> mmap.mmap:

@@ -73,6 +73,9 @@ class _Running:
         return sum(1 for since in self.since.values() if now - since > SLOW)
 
 
+_WITHIN: contextvars.ContextVar[Call] = contextvars.ContextVar("relay.call")  #: the call whose code runs
+
+
 class Calls:
     """Every call of any handler that this process makes."""
 
@@ -80,6 +83,7 @@ class Calls:
         self.box = box or BlackBox()
         self._plugins: dict[str, _Running] = {}
         self._threads: dict[asyncio.Task[object], threading.Thread] = {}
+        self._adopts = False
 
     async def result(self, call: Call) -> object:
         """What the handler returns; `LateError` after its time, even if it will not be stopped.
@@ -91,8 +95,11 @@ class Calls:
             running = self._plugins[call.loaded.name] = _Running()
         if running.left or running.since:
             self._refuse(call, running)
+        if not self._adopts:
+            self._adopts = True
+            asyncio.get_running_loop().set_task_factory(self._adopt)
         begun = time.monotonic()
-        started = _Started(self._run(call))
+        started = _Started(self._run(call), call)
         if started.over:
             return started.result()
         return await self._wait(call, running, started.task, begun)
@@ -112,6 +119,14 @@ class Calls:
         if task.cancelled():
             raise RuntimeError("the handler cancelled itself")
         return task.result()
+
+    def _adopt(self, loop: asyncio.AbstractEventLoop, work: Any, **more: Any) -> asyncio.Task[Any]:
+        """Make a task; one that a handler asks for is put on record like the handler itself."""
+        context = more.get("context")
+        call = _WITHIN.get(None) if context is None else context.get(_WITHIN)
+        if call is not None and asyncio.iscoroutine(work):
+            work = self.box.steps(call.number, call.what, work)
+        return asyncio.Task(work, loop=loop, **more)
 
     def _refuse(self, call: Call, running: _Running) -> None:
         """Raise where calls of this plugin pile up: they would take everybody's memory and turn."""
@@ -189,7 +204,7 @@ class _Started:
 
     __slots__ = ("_awaited", "_error", "_result", "_work", "over", "task")
 
-    def __init__(self, work: Coroutine[Any, Any, object]) -> None:
+    def __init__(self, work: Coroutine[Any, Any, object], call: Call) -> None:
         loop = asyncio.get_running_loop()
         own = contextvars.copy_context()
         self.over = False
@@ -197,6 +212,7 @@ class _Started:
         self._result: object = None
         self._error: BaseException | None = None
         self.task = loop.create_task(self._others(), context=own)
+        own.run(_WITHIN.set, call)
         around = asyncio.current_task()
         if around is not None:
             _leave_task(loop, around)
@@ -220,11 +236,12 @@ class _Started:
             raise self._error
         return self._result
 
-    @coroutine
-    def _others(self) -> Generator[Any, Any, object]:
+    async def _others(self) -> object:
         """Every step but the first."""
-        if self.over:
-            return None
+        return None if self.over else await self._go_on()
+
+    @coroutine
+    def _go_on(self) -> Generator[Any, Any, object]:
         awaited = self._awaited
         while True:
             try:

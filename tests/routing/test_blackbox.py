@@ -75,6 +75,25 @@ async def test_a_call_on_record_can_be_cancelled() -> None:
     assert task.cancelled()
 
 
+@rule
+async def test_steps_of_what_was_dropped_are_not_put_down_to_who_has_its_slot_now() -> None:
+    shared = memory()
+    box = BlackBox(shared)
+    box.take([1])
+    found: list[Ending] = []
+
+    async def outlives() -> None:
+        await asyncio.sleep(0)
+        found.append(left(shared))
+
+    late = asyncio.create_task(box.steps(1, "late.call", outlives()))
+    await asyncio.sleep(0)
+    box.drop(1)
+    box.take([2])
+    await late
+    assert [*found, left(shared)] == [Ending(frozenset({2}))] * 2
+
+
 def test_what_is_dropped_was_not_in_hand_and_its_thread_is_on_no_record() -> None:
     shared = memory()
     box = BlackBox(shared)

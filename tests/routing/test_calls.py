@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 from collections.abc import Iterator
 from typing import Any, cast
@@ -14,11 +15,14 @@ from routing.gates import SETTINGS, Gates
 from routing.test_pipeline import GOOD, MESSAGE, errors, loaded, pipeline, targets
 
 from relay import Forward, Message, Reply, calls
+from relay.blackbox import SLOT, SLOTS, BlackBox, Ending
 from relay.calls import MOST_LEFT, MOST_SLOW, ExhaustedError
 from relay.outbox import MOST_DELIVERIES
 from relay.pipeline import MOST_DECISIONS, Pipeline
 from relay.router import Router
 from relay.trace import MOST_LINES
+
+WHOSE: contextvars.ContextVar[str] = contextvars.ContextVar("whose", default="nobody's")
 
 
 @pytest.fixture
@@ -82,6 +86,56 @@ async def test_a_plain_function_that_is_late_and_busy_is_interrupted() -> None:
         return not spinning._calls._plugins["busy"].left
 
     await eventually(ended)
+
+
+@rule
+async def test_a_handler_is_one_task_from_its_first_step_on() -> None:
+    tasks = []
+
+    async def looks(message: Message, ctx: Any) -> None:
+        tasks.append(asyncio.current_task())
+        async with asyncio.timeout(60):
+            await asyncio.sleep(0)
+        tasks.append(asyncio.current_task())
+
+    around = asyncio.current_task()
+    assert errors(await pipeline(loaded("looks", looks)).run(1, MESSAGE)) == []
+    assert tasks[0] is tasks[1] is not around
+    assert asyncio.current_task() is around
+
+
+@rule
+async def test_what_a_handler_sets_for_its_context_stays_there() -> None:
+    seen: list[str] = []
+
+    async def sets(message: Message, ctx: Any) -> None:
+        seen.append(WHOSE.get())
+        WHOSE.set("its own")
+        await asyncio.sleep(0)
+        seen.append(WHOSE.get())
+
+    setting = pipeline(loaded("sets", sets))
+    await setting.run(1, MESSAGE)
+    await setting.run(2, MESSAGE)
+    assert seen == ["nobody's", "its own"] * 2
+    assert WHOSE.get() == "nobody's"
+
+
+@rule
+async def test_a_task_that_a_handler_makes_is_on_record_as_its_own() -> None:
+    shared = bytearray(SLOTS * SLOT.size)
+    found: list[Ending] = []
+
+    async def stray() -> None:
+        found.append(BlackBox(bytearray(shared)).ending)
+
+    async def spawns(message: Message, ctx: Any) -> None:
+        await asyncio.create_task(stray())
+
+    recorded = pipeline(loaded("spawns", spawns), box=BlackBox(shared))
+    recorded._calls.box.take([1, 2])
+    await recorded.run(1, MESSAGE)
+    assert found == [Ending(frozenset({1, 2}), ((1, "spawns.spawns"),))]
 
 
 @rule

@@ -14,7 +14,8 @@ import pytest
 from bots import ANN, EAST, NORTH, ONE, WEST, rule
 
 from relay import Forward, Message, Outgoing, Plugin, Reply, Send, Stop, picture
-from relay.calls import MOST_LEFT
+from relay.blackbox import BlackBox
+from relay.calls import MOST_LEFT, Calls
 from relay.clock import Clock
 from relay.loader import Loaded
 from relay.names import Names
@@ -56,11 +57,11 @@ def loaded(name: str, *handlers: Callable[..., Any], timeout: int = 60_000) -> L
     return Loaded(name, plugin, NoSettings(), timeout, "folder", Path(f"{name}.py"))
 
 
-def pipeline(*plugins: Loaded, clock: Clock | None = None) -> Pipeline:
+def pipeline(*plugins: Loaded, clock: Clock | None = None, box: BlackBox | None = None) -> Pipeline:
     clock = clock or ManualClock()
     store = cast(Store, Nothing())
     memory = Memory(StateBook(store, clock), Names(store, clock, {}))
-    return Pipeline(plugins, clock, ZONE, resolve, memory)
+    return Pipeline(plugins, clock, ZONE, resolve, memory, Calls(box))
 
 
 async def run(*plugins: Loaded) -> Routing:
