@@ -106,7 +106,8 @@ async def _command(bot: LiveBot, *words: str) -> str:
 def files_of(bot: LiveBot) -> dict[str, str]:
     """What the bot wrote: its log, and its database with all that lies beside it."""
     log = (bot.folder / "bot.log").read_text("utf-8")
-    database = (path.read_bytes().decode("latin-1") for path in bot.folder.glob("relay.db*"))
+    beside = (path for path in bot.folder.rglob("*") if "relay.db" in str(path) and path.is_file())
+    database = (path.read_bytes().decode("latin-1") for path in beside)
     return {"log": log, "database": "".join(database)}
 
 
