@@ -35,6 +35,8 @@ MOST_AT_ONCE = 64  # messages in hand, not counting the slow ones
 MOST_IN_HAND = 1024  # messages in hand, counting them
 SLOW = 250  # ms after which a message in hand keeps no other one from its turn
 TRIAL_PATIENCE = 30_000  # ms that suspects wait at most for everybody else to be served first
+LATE = 500  # ms after which a message is one that the receiver kept while the database was locked
+SETTLING = 1_000  # ms, after a start or a late message, in which more such messages may come
 IDLE = 0.25  # seconds after which a quiet router looks again: copies whose patience ended wake nobody
 WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds before a store that refused is asked again; the last one for ever
 
@@ -79,6 +81,7 @@ class Router:
         self._held: deque[Conversation] = deque()  # conversations that begin with a suspect
         self._on_trial: Conversation | None = None
         self._trials_at = 0
+        self._settled_at = 0
         self._tasks = Tasks()
         self._begun: dict[int, int] = {}
         self._acting: dict[str, str] = {}
@@ -162,6 +165,9 @@ class Router:
         )
         for each in new:
             self._enqueue(each)
+        now = self._clock.now()
+        if new and now - new[-1].received_at > LATE:
+            self._settled_at = now + SETTLING
         self._caught_up = looked_at < IDENTIFY_BATCH
         return not self._caught_up
 
@@ -181,16 +187,19 @@ class Router:
         first = {queue[0].id: conversation for conversation, queue in self._queues.items()}
         self._held.extend(first[suspect] for suspect in suspects if suspect in first)
         self._ready = deque(each for each in self._ready if each not in self._held)
-        self._trials_at = self._clock.now() + TRIAL_PATIENCE
+        now = self._clock.now()
+        self._trials_at, self._settled_at = now + TRIAL_PATIENCE, now + SETTLING
 
     def _try_suspect(self) -> bool:
         """Let the next suspect have its turn once nobody waits for theirs; true when it has.
 
         So whatever it does costs others one time limit and not several in a row, and no other suspect
-        is in hand that could be blamed for it.
+        is in hand that could be blamed for it. What the receiver could not hand over while the last one
+        hung, perhaps with the database locked, comes only now.
         """
-        served = self._caught_up and not self._ready
-        if not self._held or self._on_trial or not (served or self._clock.now() >= self._trials_at):
+        now = self._clock.now()
+        served = self._caught_up and not self._ready and now >= self._settled_at
+        if not self._held or self._on_trial or not (served or now >= self._trials_at):
             return False
         self._on_trial = self._held.popleft()
         self._ready.append(self._on_trial)

@@ -24,7 +24,7 @@ from routing.gates import SETTINGS, Gates, router
 from relay.blackbox import SLOT, SLOTS, BlackBox
 from relay.errors import StorageError
 from relay.pipeline import Pipeline
-from relay.router import MOST_AT_ONCE, TRIAL_PATIENCE, Router
+from relay.router import MOST_AT_ONCE, SETTLING, TRIAL_PATIENCE, Router
 from relay.store.protocol import Store
 from relay.suspects import MOST_ATTEMPTS
 from relay.testing import Bot
@@ -36,7 +36,14 @@ async def die_over(bot: Bot, gates: Gates, memory: bytearray | None = None) -> N
     dying = Router(bot.store, cast(Pipeline, gates), bot.clock, SETTINGS, gates.box)
     for _ in range(5):
         await dying.step()
+        bot.clock.jump(SETTLING / 1000)
     await dying._tasks.cancel()
+
+
+async def come_late(bot: Bot, text: str) -> None:
+    """A message comes that the receiver could not hand over before: the time of its receipt is past."""
+    await receive(bot, entry(text, text, chat_wxid="R:late"))
+    bot.clock.jump(SETTLING / 1000)
 
 
 async def attempts(bot: Bot) -> list[int]:
@@ -78,8 +85,15 @@ async def test_a_suspect_is_tried_once_nobody_else_waits(monkeypatch: pytest.Mon
         await die_over(bot, Gates("deadly"), memory)
         await receive(bot, *(entry(f"{n}", f"{n}", chat_wxid=f"R:{n}") for n in range(100, 300)))
         gates = Gates()
-        await Router(bot.store, cast(Pipeline, gates), bot.clock, SETTINGS, BlackBox(memory)).drain()
-        assert gates.begun[200:] == ["deadly", "behind it"]
+        alive = Router(bot.store, cast(Pipeline, gates), bot.clock, SETTINGS, BlackBox(memory))
+        await alive.drain()
+        assert alive._held
+        await come_late(bot, "late")
+        await alive.drain()
+        assert alive._held
+        bot.clock.jump(SETTLING / 1000)
+        await alive.drain()
+        assert gates.begun[200:] == ["late", "deadly", "behind it"]
 
 
 @rule
