@@ -3,7 +3,7 @@
     python -m benchmarks.whole_way [--quick] [--json]
 
 By hand: one process that decrypts, looks for the keyword and replies, and keeps nothing; a crash loses
-whatever is in hand. relay: `relay run` as shipped, every callback, decision and attempt synced to disk
+whatever is in hand. relay: `relay run` as shipped, every callback and every intent to send synced to disk
 first. Both get the same callbacks from the same load and send to the same minimal platform. No account may
 send more than 500 messages a minute, so the talk is spread over 200 accounts with two rooms each; echoes are
 not pushed.
