@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,28 +41,52 @@ def opener(key: bytes, *, allow_plaintext: bool) -> Open:
     return lambda body: open_body(body, key, allow_plaintext=allow_plaintext)
 
 
-class Intake:
-    """One per receiver. Works whenever it is nudged, and until all that is in its journal is in the store."""
+@dataclass(slots=True)
+class _Stretch:
+    """A part of a journal whose turn it is after another one's; `known` is what has come by another way."""
 
-    def __init__(self, store: Store, journal: Journal, open_text: Open) -> None:
+    journal: Journal
+    end: int
+    known: bool
+
+
+class Intake:
+    """One per receiver. Works whenever it is nudged, and until all that was kept is in the store."""
+
+    def __init__(self, store: Store, journals: Sequence[Journal], open_text: Open) -> None:
+        """The first of its journals gives it its name."""
         self._store = store
-        self._journal = journal
+        self._journals = journals
+        self._name = journals[0].name
         self._open = open_text
+        self._line: deque[_Stretch] = deque()
         self._left: list[Journal] = []  # by receivers that have ended: older than what is in ours
         self._looked_at: float | None = None
         self._accounts: set[str] = set()
         self._working: asyncio.Task[None] | None = None
         self._untold: Counter[str] = Counter()
         self._ending = False
-        self._large = Large(store, journal.name, self._read_in_chunks, self._brought, self._insist)
+        self._large = Large(store, self._name, self._read_in_chunks, self._brought, self._insist)
         self.uncounted: Counter[str] = Counter()  #: is put into the store's counters once it can be
         self.refused = False  #: whether the store refuses
 
+    def follow_on(self, journal: Journal, end: int, *, known: bool = False) -> None:
+        """What a journal has before `end` comes next, unless it is `known` from another one."""
+        last = self._line[-1] if self._line else None
+        if last is not None and last.journal is journal and last.known == known:
+            last.end = end
+        else:
+            self._line.append(_Stretch(journal, end, known))
+
+    def holds(self, journal: Journal) -> bool:
+        """Whether some of it is still to come."""
+        return any(stretch.journal is journal for stretch in self._line)
+
     def nudge(self) -> None:
-        """Look into the journal."""
+        """See whether there is anything to do."""
         if self._working is None or self._working.done():
             self._working = asyncio.create_task(self._work())
-            self._working.add_done_callback(_take_note)
+            self._working.add_done_callback(self._over)
 
     async def follow(self) -> None:
         """Look again and again for what others have left."""
@@ -70,7 +95,7 @@ class Intake:
             await asyncio.sleep(LOOK)
 
     async def taken_in(self) -> None:
-        """Return once all that is in the journal by now is in the store."""
+        """Return once all that is in the journals by now is in the store."""
         self.nudge()
         while self._working is not None and not self._working.done():
             await asyncio.wait({self._working})
@@ -85,8 +110,8 @@ class Intake:
         self._ending = True
         self._tell_all()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.taken_in(), seconds)
-        over = self._journal.ended and not (self._left or self._large.busy)
+            await asyncio.wait_for(self.read_all(), seconds)
+        over = not (self._line or self._left or self._large.busy)
         self.abandon()
         return over
 
@@ -98,17 +123,30 @@ class Intake:
         for each in self._left:
             each.close()
 
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Go on with what came meanwhile; where the work failed, the next nudge begins it again."""
+        if task.cancelled():
+            return
+        exc = task.exception()
+        if exc is not None and not isinstance(exc, StorageError):
+            log.error("intake_failed", error=type(exc).__name__)
+        elif exc is None and self._line:
+            self.nudge()
+
     # -- in order --------------------------------------------------------------
 
     async def _work(self) -> None:
         await self._look_for_left()
         while self._left:
-            await self._work_off(self._left[0])
-            over = self._left.pop(0)
-            over.remove()
-            over.close()
-            await self._inherit()
-        await self._work_off(self._journal)
+            await self._take_left()
+        while self._line:
+            stretch = self._line[0]
+            if stretch.known:
+                stretch.journal.skip(stretch.end)
+            else:
+                await self._work_off(stretch)
+            if stretch.journal.position >= stretch.end:
+                self._line.popleft()
         await self._count()
 
     async def _look_for_left(self) -> None:
@@ -118,7 +156,8 @@ class Intake:
         if not first and now < (self._looked_at or 0.0) + LOOK:
             return
         self._looked_at = now
-        found = [path for path in self._all() if path != self._journal.path]
+        ours = [journal.path for journal in self._journals]
+        found = [path for path in self._all() if path not in ours]
         if found:
             marks = await self._insist(self._store.marks)
             for path in found:
@@ -130,23 +169,41 @@ class Intake:
             await self._inherit()
 
     def _all(self) -> list[Path]:
-        return left_in(self._journal.path.parent, self._store.origin)
+        folders = dict.fromkeys(journal.path.parent for journal in self._journals)
+        return [path for folder in folders for path in left_in(folder, self._store.origin)]
 
     async def _inherit(self) -> None:
         """Have what receivers put aside whose journals are gone."""
         others = [path.stem for path in self._all()]
-        await self._insist(lambda: self._store.inherit(self._journal.name, others))
+        await self._insist(lambda: self._store.inherit(self._name, others))
         self._large.resume()
 
-    async def _work_off(self, journal: Journal) -> None:
-        while not journal.ended:
-            try:
-                records = journal.read()
-            except OSError as exc:
-                log.error("journal_unreadable", journal=journal.name, error=str(exc), bytes=journal.skip())
-                self.uncounted["lost_total"] += 1
-                return
-            await self._take(journal, records)
+    async def _take_left(self) -> None:
+        """Take what came first of all that was left in several journals, and remove those that are over."""
+        found = [(journal, records) for journal in self._left if (records := self._read_of(journal))]
+        found.sort(key=lambda each: each[1][0].received_at)
+        if found:
+            (journal, records), *others = found
+            until = others[0][1][0].received_at if others else records[-1].received_at
+            await self._take(journal, [each for each in records if each.received_at <= until])
+        for over in [each for each in self._left if each.ended]:
+            self._left.remove(over)
+            over.remove()
+            over.close()
+            await self._inherit()
+
+    async def _work_off(self, stretch: _Stretch) -> None:
+        while records := self._read_of(stretch.journal, stretch.end):
+            await self._take(stretch.journal, records)
+
+    def _read_of(self, journal: Journal, end: int | None = None) -> list[Record]:
+        """The next records, none where they cannot be read: these are lost."""
+        try:
+            return journal.read(end)
+        except OSError as exc:
+            log.error("journal_unreadable", journal=journal.name, error=str(exc), bytes=journal.skip(end))
+            self.uncounted["lost_total"] += 1
+            return []
 
     async def _take(self, journal: Journal, records: Sequence[Record]) -> None:
         together: list[tuple[Record, Reading]] = []
@@ -276,10 +333,3 @@ class Intake:
             except StorageError:
                 self.uncounted[name] += times
                 return
-
-
-def _take_note(task: asyncio.Task[None]) -> None:
-    """Say why the work ended early: it begins again where it was, with the next nudge."""
-    with contextlib.suppress(asyncio.CancelledError):
-        if (exc := task.exception()) is not None and not isinstance(exc, StorageError):
-            log.error("intake_failed", error=type(exc).__name__)

@@ -53,7 +53,7 @@ class Large:
     async def keep(self, body: bytes, received_at: int, mark: Mark) -> None:
         """Return once all that a body brought is in the database, or its bytes are, to be read later."""
         first = not self.busy
-        await self._insist(lambda: self._store.put_aside(body, received_at, mark))
+        await self._insist(lambda: self._store.put_aside(body, received_at, mark, self._journal))
         self.resume()
         if first and self._reading is not None:
             await asyncio.wait({self._reading}, timeout=PROMPTLY)

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import structlog
+
 from relay import loader
 from relay.clock import Clock
 from relay.config import Config, unknown_disabled, unknown_names, validate_settings, warnings_of
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from relay.rehearsal import Rehearsal
     from relay.router import Router
     from relay.sender import Sender
+    from relay.store.journal import Journal
+
+log = structlog.get_logger("relay.roles")
 
 
 @dataclass(slots=True)
@@ -96,11 +101,37 @@ def receiver_settings(config: Config) -> ReceiverSettings:
     )
 
 
-def build_receiver(config: Config, store: Store, clock: Clock) -> Receiver:
+def build_receiver(config: Config, store: Store, clock: Clock, *, spooling: bool = True) -> Receiver:
     """The receiver; raises `StorageError` where it can have no journal."""
+    from relay.intake import Intake, opener
     from relay.receiver import Receiver
+    from relay.store.journal import beside
 
-    return Receiver.beside(config.database, store, receiver_settings(config), clock)
+    settings = receiver_settings(config)
+    journal = beside(config.database, store.origin)
+    spool = open_spool(config, store) if spooling else None
+    intake = Intake(
+        store,
+        [journal] if spool is None else [journal, spool],
+        opener(settings.key, allow_plaintext=settings.allow_plaintext),
+    )
+    return Receiver(journal, spool, intake, settings, clock)
+
+
+def open_spool(config: Config, store: Store) -> Journal | None:
+    """The spool, if there is to be one; where there can be none, the log says why."""
+    from relay.store.journal import Journal
+    from relay.store.spool import IN_MEMORY, folder_of, make_private
+
+    folder = folder_of(config.storage.spool, config.folder, config.database)
+    if folder is None:
+        return None
+    try:
+        make_private(folder)
+        return Journal.create(folder, store.origin, IN_MEMORY)
+    except OSError as exc:
+        log.warning("spool_not_available", error=str(exc))
+        return None
 
 
 def build_pipeline(

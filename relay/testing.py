@@ -126,6 +126,7 @@ class Bot:
         clock: ManualClock | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
+        self.spooling = False  #: whether the next start uses the spool of bot.toml
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="relay-")
         self.folder = folder or Path(self._temporary.name if self._temporary else ".")
         self.simulator = simulator or create_simulator(clock=self.clock, push=self.push)
@@ -152,7 +153,7 @@ class Bot:
         if loading.failed:
             raise PluginError(str(loading.failed[0][1]))
         self.store: SqliteStore = open_store(self.config, clock)
-        self.receiver = build_receiver(self.config, self.store, clock)
+        self.receiver = build_receiver(self.config, self.store, clock, spooling=self.spooling)
         self.door = create_app(self.receiver, receiver_settings(self.config))
         self.router = build_router(self.config, self.store, clock, loading.loaded)
         self.sender = build_sender(self.config, self.store, clock, self._transport)

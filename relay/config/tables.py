@@ -241,6 +241,11 @@ class Storage(Table):
         Duration("180d"),
         description="How long ids of messages are kept against repeats; no older message is acted on.",
     )
+    spool: str = Field(
+        "auto",
+        description="A folder on another file system, where callbacks wait while the disk is slow or full; "
+        'auto: in memory; "": nowhere.',
+    )
 
 
 class Delivery(Table):
@@ -321,7 +326,6 @@ REQUIRED = frozenset(
 
 NOT_YET = {
     "storage.retain": texts.EVERYTHING_KEPT,
-    "storage.spool": texts.NOT_YET,
     "delivery.on_unknown_send": texts.ONLY_HOLD,
     "delivery.on_unknown_forward": texts.ONLY_HOLD,
 }

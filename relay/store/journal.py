@@ -9,14 +9,19 @@ is told by its number.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import itertools
 import os
 import secrets
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from relay.errors import StorageError
 
 ROOM = 8 * 1024 * 1024  # bytes that a journal has from the start, so that a full disk is not full at once
 ANEW = 4 * 1024 * 1024  # bytes after which a journal that was read to its end begins anew
@@ -46,6 +51,15 @@ class Record:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How a journal treats its file; sizes in bytes."""
+
+    sync: Callable[[int], None]
+    room: int = 0  #: that it has from the start
+    most: int = sys.maxsize  #: that it may take
+
+
 def sync(file: int) -> None:
     """Return once what was written is on the disk itself."""
     if hasattr(fcntl, "F_FULLFSYNC"):  # macOS, whose fsync stops at the drive's cache
@@ -54,37 +68,41 @@ def sync(file: int) -> None:
         os.fdatasync(file)
 
 
+DISK = Care(sync, ROOM)
+"""Of what is to outlive a power cut."""
+
+
 class Journal:
     """A journal in our hands: no other process reads or writes it as long as this one lives."""
 
-    def __init__(self, path: Path, file: int, mark: Mark, sync: Callable[[int], None] = sync) -> None:
+    def __init__(self, path: Path, file: int, mark: Mark, care: Care = DISK) -> None:
         """One that is held already, read as far as `mark`; see `create` and `adopt`."""
         self.path = path
         self.name = mark.journal
         self._file = file
-        self._sync = sync
+        self._care = care
         self._epoch = mark.epoch
         self._read = mark.offset
         self._written = mark.offset
 
     @classmethod
-    def create(cls, folder: Path, origin: str, sync: Callable[[int], None] = sync) -> Journal:
+    def create(cls, folder: Path, origin: str, care: Care = DISK) -> Journal:
         """A new one for the database of this origin, open to its owner alone; raises `OSError`."""
-        folder.mkdir(mode=0o700, exist_ok=True)
         name = f"{origin}-{secrets.token_hex(8)}"
         path = folder / (name + SUFFIX)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        file = _create(path)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with contextlib.suppress(OSError):  # a full disk may have room for the first callback
-                _make_room(file, ROOM)
+            if care.room:
+                with contextlib.suppress(OSError):  # a full disk may have room for the first callback
+                    _make_room(file, care.room)
             os.fsync(file)
             _sync_folder(folder)
         except BaseException:
             os.close(file)
             path.unlink(missing_ok=True)
             raise
-        return cls(path, file, Mark(name), sync)
+        return cls(path, file, Mark(name), care)
 
     @classmethod
     def adopt(cls, path: Path, mark: Mark) -> Journal | None:
@@ -106,15 +124,19 @@ class Journal:
 
     # -- what comes ------------------------------------------------------------
 
-    def append(self, records: Sequence[tuple[bytes, int]]) -> None:
-        """Return once bodies, each with when it came, are on disk; after an `OSError` none of them counts.
+    def append(self, records: Sequence[tuple[bytes, int]]) -> list[int]:
+        """Return the end of each once bodies, each with when it came, are on disk.
 
-        To be called from one thread at a time, any.
+        After an `OSError` none of them counts. To be called from one thread at a time, any.
         """
-        written = b"".join(part for body, at in records for part in self._record(body, at))
-        self._write(written)
-        self._sync(self._file)
-        self._written += len(written)
+        parts = [self._record(body, at) for body, at in records]
+        ends = list(itertools.accumulate((sum(map(len, each)) for each in parts), initial=self._written))
+        if ends[-1] > self._care.most:
+            raise OSError(errno.ENOSPC, "the journal has had all its room")
+        self._write(b"".join(part for each in parts for part in each))
+        self._care.sync(self._file)
+        self._written = ends[-1]
+        return ends[1:]
 
     def _record(self, body: bytes, received_at: int) -> tuple[bytes, bytes, bytes]:
         head = _CHECKED.pack(len(body), self._epoch, received_at)
@@ -132,14 +154,20 @@ class Journal:
         """Whether all that is on disk has been read."""
         return self._read == self._written
 
-    def read(self) -> list[Record]:
-        """The next records, some together, none at the end; raises `OSError`, also where they have changed.
+    @property
+    def position(self) -> int:
+        """How far it has been read."""
+        return self._read
 
-        They come again until they are `passed`.
+    def read(self, end: int | None = None) -> list[Record]:
+        """The next records before `end`, some together; raises `OSError`, also where they have changed.
+
+        They come again until they are `passed`. None at the end.
         """
-        if self.ended:
+        end = self._written if end is None else end
+        if self._read >= end:
             return []
-        found = self._next(self._written)
+        found = self._next(end)
         if not found:
             raise OSError(f"{self.path.name} has changed behind {self._read}")
         return found
@@ -152,19 +180,19 @@ class Journal:
         """What to write down with this record."""
         return Mark(self.name, self._epoch, record.end)
 
-    def skip(self) -> int:
-        """Give up what cannot be read; how many bytes that are."""
-        size = self._written - self._read
-        self._read = self._written
+    def skip(self, end: int | None = None) -> int:
+        """Pass by what cannot, or need not, be read, how many bytes that are."""
+        size = (self._written if end is None else end) - self._read
+        self._read += size
         return size
 
     def begin_anew(self) -> None:
         """Write over what is in the database, once that is much; not while `append` is under way."""
         if not self.ended or self._written < ANEW:
             return
-        if self._written > ROOM:
+        if self._written > self._care.room:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._file, ROOM)
+                os.ftruncate(self._file, self._care.room)
         self._epoch += 1
         self._read = self._written = 0
 
@@ -226,11 +254,25 @@ class Journal:
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
 
+    def leave_no_folder(self) -> None:
+        """Take away its folder, too, unless others have theirs there."""
+        with contextlib.suppress(OSError):
+            self.path.parent.rmdir()
+
     def close(self) -> None:
         """Let go of it; whatever is in it waits for whoever adopts it."""
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
+
+
+def beside(database: Path, origin: str) -> Journal:
+    """A new one beside the database; raises `StorageError` where there can be none."""
+    folder = database.with_name(database.name + ".journal")
+    try:
+        return Journal.create(folder, origin)
+    except OSError as exc:
+        raise StorageError(f"{folder} cannot be written: {exc}") from exc
 
 
 def left_in(folder: Path, origin: str) -> list[Path]:
@@ -246,6 +288,15 @@ def left_in(folder: Path, origin: str) -> list[Path]:
             return [Path(each.path) for each in sorted(found, key=lambda each: each.stat().st_mtime)]
     except OSError:
         return []
+
+
+def _create(path: Path) -> int:
+    """A new file; its folder may be taken away by somebody who leaves in that very moment."""
+    for _ in range(3):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    raise FileNotFoundError(errno.ENOENT, "its folder is gone", str(path.parent))
 
 
 def _make_room(file: int, size: int) -> None:

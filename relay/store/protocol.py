@@ -71,11 +71,11 @@ class Store(Protocol):
     async def inherit(self, heir: str, others: Sequence[str]) -> None:
         """Let a journal have the large bodies of all journals but these others, and forget these."""
 
-    async def put_aside(self, body: bytes, received_at: int, mark: Mark) -> int:
-        """Keep the bytes of a large callback until it has been read, and `mark`; its number."""
+    async def put_aside(self, body: bytes, received_at: int, mark: Mark, reader: str) -> int:
+        """Keep the bytes of a large callback until whoever has that journal has read it; its number."""
 
     async def take_aside(self, journal: str) -> Aside | None:
-        """The oldest of these that came by a journal, whose reading begins once more."""
+        """The oldest of these that its reader has, whose reading begins once more."""
 
     async def keep_part(self, number: int, part: Callback, parts: int) -> None:
         """Keep a part of one, and that it is the so-manieth, both or neither."""

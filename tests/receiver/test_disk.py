@@ -15,6 +15,7 @@ from bots import callback, entry, eventually, make_bot, messages, receive, rule
 
 from relay.errors import StorageError
 from relay.receiver import MOST_LATE
+from relay.store.journal import ROOM, Care
 from relay.testing import SECRETS, Bot, asgi_call
 
 PATH = "/callback/" + SECRETS["RELAY_CALLBACK_SECRET"]
@@ -33,7 +34,7 @@ class Disk:
         self.free = threading.Event()
         self.free.set()
         self.asked = threading.Event()
-        bot.receiver._journal._sync = self.sync
+        bot.receiver._journal.journal._care = Care(self.sync, ROOM)
 
     def sync(self, _: int) -> None:
         self.asked.set()

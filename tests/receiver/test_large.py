@@ -30,7 +30,7 @@ async def aside(bot: Bot) -> list[tuple[bytes, int]]:
 
 async def left(bot: Bot, body: bytes) -> None:
     """A receiver that has ended left this."""
-    await bot.store.put_aside(body, bot.clock.now(), Mark("another"))
+    await bot.store.put_aside(body, bot.clock.now(), Mark("another"), "another")
 
 
 async def read(bot: Bot) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 from bots import ONE, callback, entry, make_bot, messages, rule, sealed
@@ -35,8 +36,9 @@ class Counted:
 
     def __init__(self, bot: Bot) -> None:
         self.syncs = 0
-        self._sync = bot.receiver._journal._sync
-        bot.receiver._journal._sync = self
+        care = bot.receiver._journal.journal._care
+        self._sync = care.sync
+        bot.receiver._journal.journal._care = replace(care, sync=self)
 
     def __call__(self, file: int) -> None:
         self.syncs += 1

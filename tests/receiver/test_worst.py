@@ -13,7 +13,9 @@ import pytest
 from bots import rule, sealed
 
 from relay.clock import SystemClock
+from relay.intake import Intake, opener
 from relay.receiver import Receiver, ReceiverSettings
+from relay.store.journal import beside
 from relay.store.sqlite import SqliteStore
 from relay.testing import SECRETS
 
@@ -47,7 +49,7 @@ WORST: dict[str, Callable[[int], bytes]] = {
 
 
 def reading(receiver: Receiver) -> bool:
-    return not receiver._journal.ended or receiver._intake._large.busy
+    return bool(receiver._intake._line) or receiver._intake._large.busy
 
 
 async def neighbours(receiver: Receiver, body: bytes, most: int) -> list[float]:
@@ -70,9 +72,9 @@ def check(folder: Path, body: bytes, most: int) -> None:
     async def run() -> None:
         store = SqliteStore(folder / "relay.db", SystemClock())
         try:
-            waits = await neighbours(
-                Receiver.beside(folder / "relay.db", store, SETTINGS, SystemClock()), body, most
-            )
+            journal = beside(folder / "relay.db", store.origin)
+            intake = Intake(store, [journal], opener(SETTINGS.key, allow_plaintext=False))
+            waits = await neighbours(Receiver(journal, None, intake, SETTINGS, SystemClock()), body, most)
             assert waits
             assert max(waits) < LATE
             kept = len(await store.messages(limit=1)), len(await store.damaged(1))

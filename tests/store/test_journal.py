@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.store import journal as journals
-from relay.store.journal import HEAD, Journal, Mark, left_in
+from relay.store.journal import HEAD, Care, Journal, Mark, left_in
 
 BODIES = st.lists(st.binary(max_size=300), max_size=12)
 
@@ -99,7 +99,7 @@ def test_what_the_disk_refused_does_not_count_and_may_be_tried_again(
         if refuse == "write":
             patch.setattr(os, "pwrite", fail)
         else:
-            patch.setattr(journal, "_sync", fail)
+            patch.setattr(journal, "_care", Care(fail))
         with pytest.raises(OSError, match="the disk"):
             append(journal, b"b")
     assert [each.body for each in journal.read()] == [b"a"]
@@ -136,9 +136,8 @@ def test_one_that_was_read_to_its_end_begins_anew_once_it_is_long(
 
 
 def test_one_that_grew_gives_its_room_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journals, "ROOM", 1000)
     monkeypatch.setattr(journals, "ANEW", 100)
-    journal = Journal.create(tmp_path / "j", "o")
+    journal = Journal.create(tmp_path / "j", "o", Care(journals.sync, room=1000))
     append(journal, b"x" * 5000)
     read_all(journal)
     journal.begin_anew()

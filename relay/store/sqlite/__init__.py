@@ -105,8 +105,8 @@ class SqliteStore:
     async def inherit(self, heir: str, others: Sequence[str]) -> None:
         await self._db.write(lambda db: aside.inherit(db, heir, others))
 
-    async def put_aside(self, body: bytes, received_at: int, mark: Mark) -> int:
-        return await self._db.write(lambda db: aside.put(db, body, received_at, mark))
+    async def put_aside(self, body: bytes, received_at: int, mark: Mark, reader: str) -> int:
+        return await self._db.write(lambda db: aside.put(db, body, received_at, mark, reader))
 
     async def take_aside(self, journal: str) -> Aside | None:
         return await self._db.write(lambda db: aside.take(db, journal))

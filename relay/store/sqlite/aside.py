@@ -39,9 +39,9 @@ def inherit(connection: apsw.Connection, heir: str, others: Sequence[str]) -> No
     connection.execute(_FORGET, (json.dumps([heir, *others]),))
 
 
-def put(connection: apsw.Connection, body: bytes, received_at: int, mark: Mark) -> int:
+def put(connection: apsw.Connection, body: bytes, received_at: int, mark: Mark, reader: str) -> int:
     """Keep a body as it came, and that its journal was read so far; returns its number."""
-    connection.execute(_PUT, (body, received_at, mark.journal))
+    connection.execute(_PUT, (body, received_at, reader))
     number = connection.last_insert_rowid()
     _set_mark(connection, mark)
     return number
