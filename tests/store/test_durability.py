@@ -28,7 +28,7 @@ async def test_one_piece_of_work_that_asks_for_a_sync_is_enough(tmp_path: Path) 
     database = Database(tmp_path / "relay.db", patient=True)
     assert await database.write(how, synced=False) == LEFT_TO_OTHERS
     both = database.write(how, synced=False), database.write(how)
-    assert await asyncio.gather(*both) == [SYNCED, SYNCED]
+    assert [*await asyncio.gather(*both)] == [SYNCED, SYNCED]
     database.close()
 
 
