@@ -25,6 +25,7 @@ log = structlog.get_logger("relay.supervisor")
 
 START_LIMIT = 60.0  # seconds until a role serves: plugins may load slowly
 LEAVE_LIMIT = GRACE + 1  # seconds until a role that was told to end has done so
+IDLE_LIMIT = 3.0  # seconds for one that never served: it has nothing in hand, and may hang in a plugin
 LAST_WORDS = 0.2  # seconds between the question where it hangs and its end
 
 
@@ -140,7 +141,7 @@ class Child:
         if hurry:
             self._signal(signal.SIGTERM)
         if self._leave_by is None:
-            self._leave_by = time.monotonic() + LEAVE_LIMIT
+            self._leave_by = time.monotonic() + (LEAVE_LIMIT if self.serves else IDLE_LIMIT)
 
     def kill(self) -> None:
         """End it, and all that it started, now."""
