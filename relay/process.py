@@ -302,7 +302,7 @@ async def _sender(config: Config, store: Store, clock: Clock, orders: _Orders) -
 async def _console(config: Config, store: Store, clock: Clock, orders: _Orders) -> None:
     from relay.console.app import create_console
 
-    app = create_console(config, store, load_plugins(config))
+    app = create_console(config, store)
     await _serve_http(app, config.console.host, config.console.port, orders)
 
 

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 from processes.live import CUSTOMER, TEAMS, LiveBot, free_ports, gone, platform, rooms, until
 
@@ -142,6 +144,30 @@ def test_a_version_that_a_reload_refused_is_not_loaded_by_a_router_that_starts_a
             assert bot.told("plugin_not_loaded") == []
 
     asyncio.run(go())
+
+
+@pytest.mark.long
+def test_the_console_serves_beside_a_plugin_that_hangs_while_it_is_loaded(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (_, bot):
+            await bot.start()
+            before = await bot.pid("console")
+            write_plugin(tmp_path, "while True:\n    pass\n")
+            os.kill(before, signal.SIGKILL)
+            await until(lambda: gone(before))
+            await bot.pid("console")
+            plugins = (await status_of(bot))["plugins"]
+            assert [each["state"] for each in plugins] == ["active", "active", "failed"]
+
+    asyncio.run(go())
+
+
+async def status_of(bot: LiveBot) -> Any:
+    """What the console tells."""
+    password = {"authorization": f"Bearer {SECRETS['RELAY_CONSOLE_PASSWORD']}"}
+    url = f"http://127.0.0.1:{bot.private}/api/status"
+    async with aiohttp.ClientSession(headers=password) as session, session.get(url) as answer:
+        return await answer.json()
 
 
 def test_a_reload_leaves_no_callback_unanswered(tmp_path: Path) -> None:
