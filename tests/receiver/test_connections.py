@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import resource
 from collections.abc import Sequence
 
 import pytest
@@ -12,7 +11,7 @@ import structlog
 from bots import callback, entry, eventually, make_bot, messages, rule
 from receiver.door import GOOD, PATH, Door, head, post, serving, statuses
 
-from relay.connections import MOST_HEAD, MOST_HEADERS, MOST_PIPELINED, room_for_connections
+from relay.connections import MOST_HEAD, MOST_HEADERS, MOST_PIPELINED
 from relay.crowd import Limits
 from relay.sources import read_networks
 from relay.testing import Bot
@@ -397,14 +396,3 @@ async def test_who_asks_before_sending_is_told_before_sending() -> None:
         writer.close()
         for refused in (post(b"x" * 1001, headers=expecting), post(path="/x", headers=expecting)):
             assert statuses(await door.talk(refused.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"))[0] in (404, 413)
-
-
-def test_the_file_limit_is_raised_as_far_as_it_goes() -> None:
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (512, before[1]))
-        assert room_for_connections(100) == 100
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == before[1]
-        assert room_for_connections(10**9) == before[1] - 128
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import os
 import re
+import resource
 import socket
 import statistics
 import subprocess
@@ -186,3 +187,14 @@ def test_the_limit_of_files_keeps_no_good_callback_out(tmp_path: Path) -> None:
             assert max(good) < 1.0
 
     asyncio.run(go())
+
+
+def test_the_file_limit_is_raised_as_far_as_it_goes() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, before[1]))
+        assert room_for_connections(100) == 100
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == before[1]
+        assert room_for_connections(10**9) == before[1] - 128
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
