@@ -61,7 +61,8 @@ def judge_echo(signal: Signal, tracked: Tracked) -> Verdict:
         return Verdict(signal, tracked, counter="echo_after_failure_total")
     counter = "duplicate_effect_total" if tracked.doubled else None
     state = _S.ACCEPTED if tracked.state in _REVIVED_BY_ECHO else tracked.state
-    return Verdict(signal, tracked, state, Evidence.ECHO, None, counter)
+    evidence = Evidence.LOG if signal.late else Evidence.ECHO
+    return Verdict(signal, tracked, state, evidence, None, counter)
 
 
 def fitting_forward(signal: Signal, candidates: Sequence[Tracked]) -> Tracked | None:

@@ -18,6 +18,7 @@ from relay.errors import ConfigurationError, PluginError, Problem
 from relay.loader import Found, Loaded
 from relay.store.protocol import Store
 from relay.store.sqlite import SqliteStore
+from relay.store.states import DeliveryKind
 
 if TYPE_CHECKING:
     from relay.blackbox import BlackBox
@@ -183,6 +184,7 @@ def build_sender(config: Config, store: Store, clock: Clock, transport: Transpor
     from relay.attempts import Policy
     from relay.client import Client, Credentials
     from relay.lanes import Lanes, Pace
+    from relay.lookup import LookupSettings
     from relay.sender import Sender, SenderSettings
 
     delivery = config.delivery
@@ -192,6 +194,15 @@ def build_sender(config: Config, store: Store, clock: Clock, transport: Transpor
             max_attempts=delivery.max_attempts,
             confirm_after=int(delivery.confirm_after),
             resolve_within=int(delivery.resolve_within),
+        ),
+        lookup=LookupSettings(
+            on_unknown={
+                DeliveryKind.SEND: delivery.on_unknown_send,
+                DeliveryKind.FORWARD: delivery.on_unknown_forward,
+            },
+            resolve_within=int(delivery.resolve_within),
+            max_attempts=delivery.max_attempts,
+            calls_per_minute=delivery.log_calls_per_minute,
         ),
         forward_batch=delivery.forward_batch,
         send_batch=delivery.send_batch,

@@ -15,7 +15,9 @@ from relay.client import Client
 from relay.clock import Clock
 from relay.directory import Directory
 from relay.errors import StorageError
+from relay.history import History
 from relay.lanes import WINDOW, Lanes
+from relay.lookup import Lookup, LookupSettings
 from relay.names import Names
 from relay.notices import Notices
 from relay.store.protocol import Store
@@ -41,6 +43,7 @@ class SenderSettings:
     """What the sender needs of the configuration; times in milliseconds."""
 
     policy: Policy
+    lookup: LookupSettings
     forward_batch: int
     send_batch: int
     given_names: Mapping[str, str] = field(default_factory=dict)  #: of [chats], by wxid
@@ -60,10 +63,12 @@ class Sender:
         self._settings = settings
         self._notices = Notices(Names(store, clock, settings.given_names))
         self._directory = Directory(client, store, clock, addresses=settings.platform_ips)
+        self._lookup = Lookup(store, History(client, store, clock), clock, settings.lookup)
         self._watch = Watch(store, clock)
         self._requests = Tasks()
         self._busy: dict[str, set[str]] = {}  #: by account, the targets of requests on their way
         self._errands = Tasks()
+        self._asking = Tasks()
         self._epoch = 0
         self._found: list[list[Delivery]] = []  #: requests that can be made of what was due at `_found_at`
         self._found_at = 0
@@ -78,6 +83,7 @@ class Sender:
                 await self._watch.wait(self._idle())
         await self._requests.wait()
         await self._errands.cancel()
+        await self._asking.cancel()
 
     def _idle(self) -> float:
         """Seconds until there may be something to do that no commit announces."""
@@ -86,14 +92,15 @@ class Sender:
 
     async def drain(self) -> None:
         """Send and settle everything that can be by now."""
-        while await self.step() or self._requests or self._errands:
-            await self._requests.wait()
-            await self._errands.wait()
+        while await self.step() or self._requests or self._errands or self._asking:
+            for tasks in (self._requests, self._errands, self._asking):
+                await tasks.wait()
 
     async def step(self) -> bool:
         """Settle what came back, then start what is due; true when there may be more to do at once."""
         self._requests.check()
         self._errands.check()
+        self._asking.check()
         if not self._epoch:
             await self._begin()
         if self._directory.due() and not self._errands:
@@ -101,6 +108,9 @@ class Sender:
         behind = await self._settle_signals()
         if not behind:  # or silence would be found where an answer waits to be read
             await self._notices.settled(await self._store.settle_due())
+            await self._notices.settled(await self._lookup.conclude())
+        if not self._asking and await self._lookup.due():
+            self._asking.start(self._lookup.ask())
         return await self._start_due() or behind
 
     async def _begin(self) -> None:

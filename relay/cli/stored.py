@@ -18,6 +18,13 @@ _CHINESE = (
     (r"no token: errcode (\S+)", r"拿不到令牌：errcode \1"),
     (r"no token: (.+)", r"拿不到令牌：\1"),
     (r"no echo came", "没有等到回声"),
+    (r"not in the platform's log", "平台的消息记录里没有"),
+    (
+        r"not in the platform's log, which does not reach past it",
+        "平台的消息记录里没有，但记录也没有更晚的内容",
+    ),
+    (r"something in the platform's log may be it", "平台的消息记录里有一条可能就是它"),
+    (r"the platform's log does not tell", "平台的消息记录查不到"),
     (r"expire_after passed", "已超过 expire_after"),
     (r"(\d+) attempts used up", r"\1 次尝试已用完"),
     (r"the sender stopped before the answer", "应答之前发送进程停止了"),

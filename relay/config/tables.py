@@ -271,11 +271,16 @@ class Delivery(Table):
     resolve_within: Length = Field(
         Duration("30s"), description="How long an unknown outcome waits for its echo."
     )
-    on_unknown_send: Literal["hold"] = Field(
-        "hold", description="What becomes of a send with neither echo nor log entry: an operator decides."
+    on_unknown_send: Literal["retry", "hold", "retry_blind"] = Field(
+        "retry",
+        description="A send with neither echo nor log entry: retry (once its absence is proven), hold (an "
+        "operator decides) or retry_blind (it may go out twice).",
     )
-    on_unknown_forward: Literal["hold"] = Field(
-        "hold", description="What becomes of a forward with neither echo nor log entry: an operator decides."
+    on_unknown_forward: Literal["retry", "hold", "retry_blind"] = Field(
+        "hold", description="The same for a forward."
+    )
+    log_calls_per_minute: Annotated[int, Field(ge=1, le=200)] = Field(
+        60, description="How often a minute the platform's log is asked about unknown outcomes."
     )
     forward_batch: Annotated[int, Field(ge=1)] = Field(20, description="The most targets of one forwardMsg.")
     send_batch: Annotated[int, Field(ge=1, le=5)] = Field(
@@ -326,8 +331,6 @@ REQUIRED = frozenset(
 
 NOT_YET = {
     "storage.retain": texts.EVERYTHING_KEPT,
-    "delivery.on_unknown_send": texts.ONLY_HOLD,
-    "delivery.on_unknown_forward": texts.ONLY_HOLD,
 }
 """Keys of the contract that this version cannot honour, or not with every value, and what it says to them."""
 

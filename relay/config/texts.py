@@ -133,9 +133,6 @@ EVERYTHING_KEPT = Text(
     "unavailable",
 )
 NOT_YET = Text("这个版本还不支持，请删掉", "is not available in this version; remove it", "unavailable")
-ONLY_HOLD = Text(
-    '这个版本只支持 "hold"，请删掉', 'only "hold" is available in this version; remove it', "unavailable"
-)
 PER_MINUTE_REASON = Text("平台每分钟最多接受 500 条", "the platform refuses more than 500 a minute")
 SEND_BATCH_REASON = Text(
     "平台的 sendMessage 一次接受 1 到 5 条", "the platform takes 1 to 5 messages in one sendMessage"

@@ -15,6 +15,7 @@ from relay.store.journal import Mark
 from relay.store.values import (
     Aside,
     Callback,
+    Conclusion,
     Damaged,
     Delivery,
     Identified,
@@ -28,6 +29,7 @@ from relay.store.values import (
     StoredMessage,
     Tracked,
     Turn,
+    Unknown,
     Verdict,
 )
 from relay.wire.entries import Entry
@@ -159,6 +161,21 @@ class Store(Protocol):
 
     async def settle(self, verdicts: Sequence[Verdict], confirm_after: int) -> None:
         """Apply what signals mean, each only where its delivery stands as it was judged."""
+
+    async def unresolved(self, limit: int) -> list[Unknown]:
+        """Deliveries of unknown outcome whose echo was waited for long enough, the oldest attempts first."""
+
+    async def recover(self, entries: Sequence[Entry]) -> int:
+        """Keep messages that the platform's log told and no callback did, marked late; how many are new."""
+
+    async def heard(self, account: str, since: int, after: int) -> bool:
+        """Whether callbacks were listened to all the time `since`, and one of this account came `after`."""
+
+    async def may_be_there(self, unknown: Unknown) -> bool:
+        """Whether the same was said there by our account, and cannot be told from what the attempt sent."""
+
+    async def conclude(self, concluded: Sequence[Conclusion]) -> list[Settled]:
+        """Take the steps that follow for unknown deliveries, each only where its attempt is unknown still."""
 
     async def retry(self, deliveries: Sequence[int], expire_after: int) -> list[Operated]:
         """Put held, failed and expired deliveries last in line, with attempts and expiry anew."""

@@ -184,6 +184,36 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """A delivery whose last request was never answered and never came back.
+
+    It took effect by `takes_effect`, if it ever did; `after` is the svrid of what was heard there before.
+    """
+
+    delivery: int
+    number: int
+    kind: DeliveryKind
+    account: str
+    target: str
+    payload: bytes  #: forward: the received entry; send: the message
+    doubtful: bool
+    spent: int
+    started_at: int
+    takes_effect: int
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What follows for an unknown delivery, and why; fenced on its attempt."""
+
+    delivery: int
+    number: int
+    state: DeliveryState
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """Something received that may settle a delivery: an own message or a failure event."""
 
@@ -197,6 +227,7 @@ class Signal:
     svrid: str
     raw: bytes
     received_at: int
+    late: bool = False  #: found in the platform's log: no callback brought it
 
 
 @dataclass(frozen=True, slots=True)

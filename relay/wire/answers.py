@@ -143,6 +143,11 @@ def read_records(answer: Answer) -> tuple[dict[str, str], ...]:
     )
 
 
+def list_of(answer: Answer) -> bytes:
+    """The list that `data` is, or the first one in it, as JSON; its elements byte for byte as received."""
+    return b"[" + b",".join(_list(answer.data)) + b"]" if answer.data else b"[]"
+
+
 def read_strings(answer: Answer, name: str = "") -> tuple[str, ...]:
     """Read a list of ids or addresses: `data` itself, as in /index/serverIpList, or its member `name`."""
     data = _object(answer.data).get(name, b"") if name else answer.data

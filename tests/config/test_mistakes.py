@@ -69,8 +69,6 @@ WRONG = [
     # not in this version
     ("storage", 'url = "postgresql://bot:p@ss@host/db"', 'storage.url = "postgresql://bot:***@host/db": PostgreSQL is not available in this version (write "sqlite:///relay.db"; default: "sqlite:///relay.db")'),
     ("storage", 'retain = "30d"', 'storage.retain = "30d": is not available in this version (everything is kept); remove it'),
-    ("delivery", 'on_unknown_send = "retry"', 'delivery.on_unknown_send = "retry": only "hold" is available in this version; remove it'),
-    ("delivery", 'on_unknown_forward = "retry"', 'delivery.on_unknown_forward = "retry": only "hold" is available in this version; remove it'),
     ("server", 'trusted_proxies = ["platform"]', 'server.trusted_proxies[0] = "platform": is not an address or a network (write "203.0.113.7" or "203.0.113.0/24", with nothing set beyond the network\'s own bits)'),
 ]  # fmt: skip
 

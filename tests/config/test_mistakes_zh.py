@@ -55,8 +55,6 @@ TOLD = [
     ('storage', 'remember = "30m"', 'storage.remember = "30m"：必须比 delivery.expire_after 长（否则消息还可能发出时就已被忘记；默认："180d"）'),
     ('storage', 'url = "postgresql://bot:p@ss@host/db"', 'storage.url = "postgresql://bot:***@host/db"：这个版本还不支持 PostgreSQL（写 "sqlite:///relay.db"；默认："sqlite:///relay.db"）'),
     ('storage', 'retain = "30d"', 'storage.retain = "30d"：这个版本还不支持（一切都会保留），请删掉'),
-    ('delivery', 'on_unknown_send = "retry"', 'delivery.on_unknown_send = "retry"：这个版本只支持 "hold"，请删掉'),
-    ('delivery', 'on_unknown_forward = "retry"', 'delivery.on_unknown_forward = "retry"：这个版本只支持 "hold"，请删掉'),
     ('server', 'trusted_proxies = ["platform"]', 'server.trusted_proxies[0] = "platform"：不是地址或网段（写 "203.0.113.7" 或 "203.0.113.0/24"，主机位须为零）'),
 ]  # fmt: skip
 

@@ -19,12 +19,14 @@ from relay.store.sqlite import (
     routing,
     sending,
     signals,
+    unknowns,
 )
 from relay.store.sqlite.connection import Database
 from relay.store.sqlite.reading import ReadOnlyDatabase
 from relay.store.values import (
     Aside,
     Callback,
+    Conclusion,
     Damaged,
     Delivery,
     Identified,
@@ -38,6 +40,7 @@ from relay.store.values import (
     StoredMessage,
     Tracked,
     Turn,
+    Unknown,
     Verdict,
 )
 from relay.wire.entries import Entry
@@ -217,6 +220,24 @@ class SqliteStore:
     async def settle(self, verdicts: Sequence[Verdict], confirm_after: int) -> None:
         now = self._clock.now()
         await self._db.write(lambda db: signals.settle(db, verdicts, confirm_after, now), synced=False)
+
+    async def unresolved(self, limit: int) -> list[Unknown]:
+        now = self._clock.now()
+        return self._db.glance(lambda db: unknowns.unresolved(db, now, limit))
+
+    async def recover(self, entries: Sequence[Entry]) -> int:
+        now = self._clock.now()
+        return await self._db.write(lambda db: unknowns.recover(db, entries, now))
+
+    async def heard(self, account: str, since: int, after: int) -> bool:
+        return await self._db.read(lambda db: unknowns.heard(db, account, after))
+
+    async def may_be_there(self, unknown: Unknown) -> bool:
+        return await self._db.read(lambda db: unknowns.may_be_there(db, unknown))
+
+    async def conclude(self, concluded: Sequence[Conclusion]) -> list[Settled]:
+        now = self._clock.now()
+        return await self._db.write(lambda db: unknowns.conclude(db, concluded, now))
 
     # -- the operator ---------------------------------------------------------
 

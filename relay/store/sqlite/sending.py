@@ -191,7 +191,8 @@ def anything_due(connection: apsw.Connection, now: int) -> bool:
         ask.every(
             connection,
             f"""
-            SELECT 1 FROM deliveries INDEXED BY deliveries_settle WHERE settle_at <= :now
+            SELECT 1 FROM deliveries INDEXED BY deliveries_settle
+            WHERE settle_at <= :now AND state = 'accepted'
             UNION ALL
             SELECT 1 FROM deliveries INDEXED BY deliveries_expiry
             WHERE state = 'queued' AND expires_at <= :now
@@ -220,12 +221,6 @@ def settle_due(connection: apsw.Connection, now: int) -> list[Settled]:
         _times(now),
     )
     steps = (
-        """
-        UPDATE deliveries INDEXED BY deliveries_settle
-        SET state = CASE doubtful WHEN 1 THEN 'failed' ELSE 'held' END,
-               error = coalesce(error, 'no answer') || '; no echo came', settle_at = NULL, updated_at = :now
-        WHERE state = 'unknown' AND settle_at <= :now
-        """,
         """
         UPDATE deliveries INDEXED BY deliveries_expiry SET state = 'expired', updated_at = :now,
                error = coalesce(error || '; ', '') || 'expire_after passed'

@@ -13,12 +13,14 @@ from relay.store.sqlite.ingest import count
 from relay.store.states import DeliveryState, Evidence
 from relay.store.values import Signal, Tracked, Verdict
 
+# What the log told is judged by when it was said: when it was fetched means nothing.
 _MESSAGES = """
-SELECT id, 0, account, chat, type, api_send_id, api_send_svrid, svrid, raw, received_at
+SELECT id, 0, account, chat, type, api_send_id, api_send_svrid, svrid, raw,
+  CASE late WHEN 1 THEN time + 4000 ELSE received_at END, late
 FROM messages WHERE signal = 1 AND id > ? ORDER BY id LIMIT ?
 """
 _EVENTS = """
-SELECT id, 1, account, '', kind, api_send_id, api_send_svrid, '', raw, received_at
+SELECT id, 1, account, '', kind, api_send_id, api_send_svrid, '', raw, received_at, 0
 FROM events WHERE signal = 1 AND id > ? ORDER BY id LIMIT ?
 """
 _TRACKED = """
@@ -53,7 +55,7 @@ def signals(connection: apsw.Connection, after: tuple[int, int], limit: int) -> 
     """Own messages and failure events nobody has looked at, beyond those two ids, oldest first."""
     rows = ask.every(connection, _MESSAGES, (after[0], limit))
     rows += ask.every(connection, _EVENTS, (after[1], limit))
-    return [Signal(row[0], bool(row[1]), *row[2:]) for row in rows]
+    return [Signal(row[0], bool(row[1]), *(*row[2:10], bool(row[10]))) for row in rows]
 
 
 def by_api_send_id(connection: apsw.Connection, delivery: int, number: int, account: str) -> Tracked | None:

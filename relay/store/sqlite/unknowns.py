@@ -1,0 +1,124 @@
+"""Requests that were never answered: what is known about them, and what is concluded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from relay.store.sqlite import ask
+from relay.store.sqlite.ingest import dedupe_key, ingest_all
+from relay.store.states import DeliveryKind, DeliveryState
+from relay.store.values import Callback, Conclusion, Settled, Unknown
+from relay.wire.content import content_of, same_content
+from relay.wire.entries import Entry
+
+CLOCKS_DIFFER = 5_000  # ms by which the platform's clock may be before or behind ours
+EARS = 20_000  # messages, from the newest, among which an account's last one is looked for
+
+# The log is asked for what came after the last message that was kept before the attempt began.
+_UNRESOLVED = """
+SELECT d.id, a.number, d.kind, d.account, d.target, coalesce(d.body, m.raw), d.doubtful, d.spent,
+  a.started_at, coalesce(a.ended_at, a.started_at), (
+    SELECT svrid FROM messages p INDEXED BY messages_chat
+    WHERE p.chat = d.target AND p.account = d.account AND p.svrid <> '' AND p.received_at < a.started_at
+    ORDER BY p.id DESC LIMIT 1)
+FROM deliveries d INDEXED BY deliveries_settle
+JOIN attempts a ON a.delivery = d.id AND a.number = d.attempts LEFT JOIN messages m ON m.id = d.entry
+WHERE d.settle_at <= ? AND d.state = 'unknown' ORDER BY a.started_at LIMIT ?
+"""
+_KNOWN = "SELECT 1 FROM seen WHERE account = ? AND key = ?"
+_LAST = "SELECT coalesce(max(id), 0) FROM messages"
+_LATE = "UPDATE messages SET late = 1 WHERE id > ?"
+_HEARD = """
+SELECT EXISTS (
+  SELECT 1 FROM (SELECT account, late, received_at FROM messages ORDER BY id DESC LIMIT ?)
+  WHERE account = ? AND late = 0 AND received_at > ?)
+"""
+_UNATTRIBUTED = """
+SELECT raw FROM messages INDEXED BY messages_chat
+WHERE chat = :chat AND account = :account AND sender = :account AND received_at >= :since
+  AND (late = 0 OR time >= :since - :differ) AND api_send_id = '' AND NOT EXISTS (
+    SELECT 1 FROM attempts a INDEXED BY attempts_pace
+    WHERE a.started_at >= :since - 86400000 AND a.account = :account AND a.echo = messages.id)
+"""
+_CONCLUDED = """
+UPDATE deliveries SET state = ?1, error = coalesce(error, 'no answer') || '; ' || ?2, settle_at = NULL,
+       doubtful = 0, retry_at = 0, updated_at = ?3
+WHERE id = ?4 AND attempts = ?5 AND state = 'unknown' RETURNING id, account, target, state, error
+"""
+
+
+def unresolved(connection: apsw.Connection, now: int, limit: int) -> list[Unknown]:
+    """Deliveries whose echo was waited for long enough, those first that were begun first."""
+    return [_unknown(row) for row in ask.every(connection, _UNRESOLVED, (now, limit))]
+
+
+def _unknown(row: Sequence[Any]) -> Unknown:
+    number, attempt, kind, account, target, payload, doubtful, spent, started_at, ended_at, after = row
+    kind = DeliveryKind(kind)
+    return Unknown(
+        delivery=number,
+        number=attempt,
+        kind=kind,
+        account=account,
+        target=target,
+        payload=payload or b"",
+        doubtful=bool(doubtful),
+        spent=spent,
+        started_at=started_at,
+        takes_effect=max(ended_at, _delayed_until(payload) if kind is DeliveryKind.SEND else 0),
+        after=after or "",
+    )
+
+
+def _delayed_until(message: bytes | None) -> int:
+    """When the platform is to send a message that it was told to wait with, in milliseconds."""
+    if not message or b"delayed_time" not in message:
+        return 0
+    read = json.loads(message)
+    until = read.get("delayed_time") if isinstance(read, dict) else None
+    return until * 1000 if isinstance(until, int) else 0
+
+
+def recover(connection: apsw.Connection, entries: Sequence[Entry], now: int) -> int:
+    """Keep what the log told and no callback did, marked late; how many that were."""
+    new = [each for each in entries if not ask.every(connection, _KNOWN, (each.account, dedupe_key(each)))]
+    if not new:
+        return 0
+    last = ask.value(connection, _LAST)
+    (kept,) = ingest_all(connection, [Callback(new, (), now)])
+    connection.execute(_LATE, (last,))
+    return kept
+
+
+def heard(connection: apsw.Connection, account: str, since: int) -> bool:
+    """Whether a callback of this account came after that time."""
+    return bool(ask.value(connection, _HEARD, (EARS, account, since)))
+
+
+def may_be_there(connection: apsw.Connection, unknown: Unknown) -> bool:
+    """Whether the account said the very same in that chat, and it cannot be told whether it is this."""
+    asked = {
+        "chat": unknown.target,
+        "account": unknown.account,
+        "since": unknown.started_at,
+        "differ": CLOCKS_DIFFER,
+    }
+    said = content_of(unknown.payload)
+    found = ask.every(connection, _UNATTRIBUTED, asked)
+    return any(same_content(said, content_of(raw)) for (raw,) in found)
+
+
+def conclude(connection: apsw.Connection, concluded: Sequence[Conclusion], now: int) -> list[Settled]:
+    """Take the step that follows, each only where nothing moved the delivery meanwhile."""
+    rows = [
+        row
+        for each in concluded
+        for row in ask.every(
+            connection, _CONCLUDED, (each.state, each.words, now, each.delivery, each.number)
+        )
+    ]
+    return [Settled(row[0], row[1], row[2], DeliveryState(row[3]), row[4]) for row in rows]
