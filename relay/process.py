@@ -23,6 +23,7 @@ from relay.errors import ConfigurationError, RelayError, StorageError
 from relay.lock import RoleLock
 from relay.roles import (
     build_receiver,
+    build_retention,
     build_router,
     build_sender,
     build_transport,
@@ -294,7 +295,11 @@ async def _sender(config: Config, store: Store, clock: Clock, orders: _Orders) -
     try:
         sender = build_sender(config, store, clock, transport)
         orders.serving()
-        await sender.run(orders.stop)
+        chore = asyncio.create_task(build_retention(config, store, clock).run())
+        try:
+            await sender.run(orders.stop)
+        finally:
+            chore.cancel()
     finally:
         await transport.close()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from relay.pipeline import Pipeline
     from relay.receiver import Receiver, ReceiverSettings
     from relay.rehearsal import Rehearsal
+    from relay.retention import Retention
     from relay.router import Router
     from relay.sender import Sender
     from relay.store.journal import Journal
@@ -211,6 +212,14 @@ def build_sender(config: Config, store: Store, clock: Clock, transport: Transpor
     )
     lanes = Lanes(Pace(delivery.per_minute, int(delivery.min_interval), delivery.jitter))
     return Sender(store, Client(transport, credentials, clock), lanes, clock, settings)
+
+
+def build_retention(config: Config, store: Store, clock: Clock) -> Retention:
+    """The chore that removes what is long settled."""
+    from relay.retention import Retention, RetentionSettings
+
+    kept = config.storage
+    return Retention(store, clock, RetentionSettings(int(kept.retain), int(kept.remember)))
 
 
 def _given_names(config: Config) -> dict[str, str]:

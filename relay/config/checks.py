@@ -80,10 +80,13 @@ def _sent_in_time(tables: Tables) -> Problem | None:
 
 
 def _remembered(tables: Tables) -> Problem | None:
-    if tables.storage.remember > tables.delivery.expire_after:
-        return None
-    message = texts.LONGER.filled(other="delivery.expire_after")
-    return Problem("storage.remember", message, hint=texts.REMEMBER_HINT)
+    if tables.storage.remember <= tables.delivery.expire_after:
+        message = texts.LONGER.filled(other="delivery.expire_after")
+        return Problem("storage.remember", message, hint=texts.REMEMBER_HINT)
+    if tables.storage.remember < tables.storage.retain:
+        message = texts.NOT_SHORTER.filled(other="storage.retain")
+        return Problem("storage.remember", message, hint=texts.RETAIN_HINT)
+    return None
 
 
 IMPOSSIBLE = (
@@ -92,7 +95,7 @@ IMPOSSIBLE = (
     Check(("console.password", "console.metrics_token"), _token),
     Check(("delivery.resolve_within", "delivery.expire_after"), _resolved_in_time),
     Check(("delivery.min_interval", "delivery.expire_after"), _sent_in_time),
-    Check(("storage.remember", "delivery.expire_after"), _remembered),
+    Check(("storage.remember", "storage.retain", "delivery.expire_after"), _remembered),
 )
 """Pairs that stop the start."""
 

@@ -16,6 +16,7 @@ from relay.config import texts
 from relay.config.complaints import written
 from relay.config.problems import UnfitError, did_you_mean, mistaken
 from relay.config.values import Duration, Measure, Size
+from relay.language import Text
 from relay.wire.crypto import parse_key
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -129,6 +130,16 @@ def _enough(size: Size) -> Size:
     return size
 
 
+LEAST_RETAINED = Duration("1d")
+"""So long what we sent may come back, and has to be known as our own."""
+
+
+def _a_day(length: Duration) -> Duration:
+    if length < LEAST_RETAINED:
+        raise UnfitError(texts.LEAST.filled(least=LEAST_RETAINED), texts.RETAIN_LEAST_HINT)
+    return length
+
+
 Length = Annotated[Duration, AfterValidator(_more_than_none)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Host = Annotated[str, AfterValidator(_host)]
@@ -237,6 +248,9 @@ class Storage(Table):
     url: Annotated[str, AfterValidator(_database)] = Field(
         "sqlite:///relay.db", description="The database; a relative path starts at the folder of bot.toml."
     )
+    retain: Annotated[Duration, AfterValidator(_a_day)] = Field(
+        Duration("30d"), description="Settled messages and deliveries older than this are removed."
+    )
     remember: Length = Field(
         Duration("180d"),
         description="How long ids of messages are kept against repeats; no older message is acted on.",
@@ -329,9 +343,7 @@ REQUIRED = frozenset(
 )
 """The keys that every bot.toml has to have; a variable that is filled in there must not be empty."""
 
-NOT_YET = {
-    "storage.retain": texts.EVERYTHING_KEPT,
-}
+NOT_YET: dict[str, Text] = {}
 """Keys of the contract that this version cannot honour, or not with every value, and what it says to them."""
 
 HINTS = {

@@ -121,18 +121,16 @@ DURATIONS = Text('"500ms"、"5s"、"10m"、"2h" 或 "30d"', '"500ms", "5s", "10m
 SIZES = Text('"64KB"、"8MB" 或 "1GB"', '"64KB", "8MB" or "1GB"')
 LIMIT = Text("不能大于 {limit}", "must be at most {limit}", "range")
 NONE = Text("必须大于 {zero}", "must be more than {zero}", "range")
+LEAST = Text("必须至少 {least}", "must be at least {least}", "range")
+RETAIN_LEAST_HINT = Text(
+    "我们发出的消息在一天内还可能作为回声回来", "what we sent may come back as an echo for a day"
+)
 LITTLE_MEMORY = Text(
     '必须至少 {least}，或 "0B"（不限）', 'must be at least {least}, or "0B" for no limit', "range"
 )
 
 # --- not in this version, and reasons that are not ours ------------------------------------------
 
-EVERYTHING_KEPT = Text(
-    "这个版本还不支持（一切都会保留），请删掉",
-    "is not available in this version (everything is kept); remove it",
-    "unavailable",
-)
-NOT_YET = Text("这个版本还不支持，请删掉", "is not available in this version; remove it", "unavailable")
 PER_MINUTE_REASON = Text("平台每分钟最多接受 500 条", "the platform refuses more than 500 a minute")
 SEND_BATCH_REASON = Text(
     "平台的 sendMessage 一次接受 1 到 5 条", "the platform takes 1 to 5 messages in one sendMessage"
@@ -171,6 +169,11 @@ RESOLVE_HINT = Text(
 INTERVAL_HINT = Text(
     '否则每两条消息就有一条等到过期；默认："0s"',
     'else every second message expires while it waits; default: "0s"',
+)
+NOT_SHORTER = Text("不能比 {other} 短", "must not be shorter than {other}", "pair")
+RETAIN_HINT = Text(
+    '否则消息还在，它的 id 已被忘记；默认："180d"',
+    'else the id of a message is forgotten before the message is removed; default: "180d"',
 )
 REMEMBER_HINT = Text(
     '否则消息还可能发出时就已被忘记；默认："180d"',

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from relay.store.journal import Mark
+from relay.store.past import Kept, Outdated, Place, Removal
 from relay.store.values import (
     Aside,
     Callback,
@@ -240,6 +241,21 @@ class Store(Protocol):
 
     async def counters(self) -> dict[str, int]:
         """Every counter that outlives a process."""
+
+    async def outdated(self, kept: Kept, after: Place | None, before: int, limit: int) -> Outdated:
+        """Of the next `limit` rows behind a place, those from before a time that nothing needs any more."""
+
+    async def remove(self, kept: Kept, keys: Sequence[Place], before: int) -> Removal:
+        """Remove those of them that still may go, with all that belongs to them alone."""
+
+    async def spare_pages(self) -> int:
+        """How much room could be given back to the disk, in pages."""
+
+    async def shrink(self, pages: int) -> float:
+        """Give so many pages back; how many seconds others could not write meanwhile."""
+
+    async def shorten_log(self) -> bool:
+        """Keep what was written lately from growing without bounds; false where readers prevent it."""
 
     def close(self) -> None:
         """Finish what was asked for and let go."""

@@ -53,8 +53,9 @@ TOLD = [
     ('delivery', 'resolve_within = "30m"', 'delivery.resolve_within = "30m"：必须比 delivery.expire_after 短（否则还不知道结果，投递就过期了；默认："30s"）'),
     ('delivery', 'min_interval = "1h"', 'delivery.min_interval = "1h"：必须比 delivery.expire_after 短（否则每两条消息就有一条等到过期；默认："0s"）'),
     ('storage', 'remember = "30m"', 'storage.remember = "30m"：必须比 delivery.expire_after 长（否则消息还可能发出时就已被忘记；默认："180d"）'),
+    ('storage', 'remember = "29d"', 'storage.remember = "29d"：不能比 storage.retain 短（否则消息还在，它的 id 已被忘记；默认："180d"）'),
+    ('storage', 'retain = "23h"', 'storage.retain = "23h"：必须至少 1d（我们发出的消息在一天内还可能作为回声回来；默认："30d"）'),
     ('storage', 'url = "postgresql://bot:p@ss@host/db"', 'storage.url = "postgresql://bot:***@host/db"：这个版本还不支持 PostgreSQL（写 "sqlite:///relay.db"；默认："sqlite:///relay.db"）'),
-    ('storage', 'retain = "30d"', 'storage.retain = "30d"：这个版本还不支持（一切都会保留），请删掉'),
     ('server', 'trusted_proxies = ["platform"]', 'server.trusted_proxies[0] = "platform"：不是地址或网段（写 "203.0.113.7" 或 "203.0.113.0/24"，主机位须为零）'),
 ]  # fmt: skip
 

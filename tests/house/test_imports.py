@@ -40,6 +40,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "suspects",
+        "retention",
         "sources",
         "budget",
         "client",

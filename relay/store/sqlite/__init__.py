@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import apsw
+
 from relay.clock import Clock
+from relay.errors import StorageError
 from relay.store.journal import Mark
+from relay.store.past import Kept, Outdated, Place, Removal
 from relay.store.sqlite import (
     aside,
     ask,
@@ -16,6 +21,7 @@ from relay.store.sqlite import (
     operating,
     queries,
     remembering,
+    retention,
     routing,
     sending,
     signals,
@@ -311,6 +317,26 @@ class SqliteStore:
 
     async def counters(self) -> dict[str, int]:
         return await self._db.read(queries.counters)
+
+    # -- the past -------------------------------------------------------------
+
+    async def outdated(self, kept: Kept, after: Place | None, before: int, limit: int) -> Outdated:
+        return self._db.glance(lambda db: retention.outdated(db, kept, after, before, limit))
+
+    async def remove(self, kept: Kept, keys: Sequence[Place], before: int) -> Removal:
+        return await self._db.write(lambda db: retention.remove(db, kept, keys, before), synced=False)
+
+    async def spare_pages(self) -> int:
+        return self._db.glance(retention.spare_pages)
+
+    async def shrink(self, pages: int) -> float:
+        return await self._db.write(lambda db: retention.shrink(db, pages), synced=False)
+
+    async def shorten_log(self) -> bool:
+        try:
+            return await asyncio.to_thread(retention.shorten_log, self._db.path)
+        except (apsw.Error, OSError) as exc:
+            raise StorageError(f"the log of {self._db.path.name} stays long: {exc}") from exc
 
     async def processes(self, stale_before: int) -> list[queries.Row]:
         return await self._db.read(lambda db: queries.processes(db, stale_before))

@@ -11,7 +11,7 @@ import apsw
 
 from relay.errors import StorageError
 from relay.store.migrate import migrate
-from relay.store.sqlite.transactions import LONG_LOG, A, Bulk, Job, T, Transactions, Work, one_by_one
+from relay.store.sqlite.transactions import LONG_LOG, PAGE, A, Bulk, Job, T, Transactions, Work, one_by_one
 from relay.store.sqlite.writers import LoopWriter, ThreadWriter
 
 BUSY_TIMEOUT = 10_000  # milliseconds; transactions are short, so this is an accident, not a queue
@@ -60,7 +60,9 @@ class Database:
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             connection = apsw.Connection(str(self.path), statementcachesize=200)
             connection.set_busy_timeout(BUSY_TIMEOUT)
+            connection.pragma("auto_vacuum", "incremental")  # only a file that is still empty can learn that
             connection.pragma("journal_mode", "wal")
+            connection.pragma("journal_size_limit", LONG_LOG * PAGE)
             connection.pragma("synchronous", self._synchronous)
             connection.pragma("foreign_keys", True)
             connection.pragma("query_only", read_only)

@@ -191,7 +191,7 @@ def _by_count(
     )
     if not copies:
         return None
-    own = sum(1 for account, _, _ in copies if account == new.account)
+    own = max((k + 1 for account, k, _ in copies if account == new.account), default=0)
     source = next((s for account, k, s in copies if account != new.account and k == own), None)
     row = ask.first(connection, "SELECT id, acted, wx_svrid FROM sources WHERE id = ?", (source,))
     if row is None or (new.wx_svrid and row[2]):
@@ -205,7 +205,7 @@ def _record_copy(connection: apsw.Connection, new: _Candidate, source: int, fing
     connection.execute(
         """
         INSERT INTO copies (fingerprint, account, k, source)
-        VALUES (?1, ?2, (SELECT count(*) FROM copies WHERE fingerprint = ?1 AND account = ?2), ?3)
+        SELECT ?1, ?2, coalesce(max(k) + 1, 0), ?3 FROM copies WHERE fingerprint = ?1 AND account = ?2
         """,
         (fingerprint, new.account, source),
     )

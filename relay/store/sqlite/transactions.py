@@ -17,6 +17,7 @@ A = TypeVar("A")
 Work = Callable[[apsw.Connection], T]
 Bulk = Callable[[apsw.Connection, Sequence[A]], Sequence[T]]  # one result for each argument, in their order
 
+PAGE = 4_096  # bytes
 LONG_LOG = 16_000  # pages of log, 64 MB, that who is in a hurry leaves to others; these take 1,000
 
 REFUSALS = (
