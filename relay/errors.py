@@ -85,8 +85,9 @@ class BodyError(RelayError):
 class StorageError(RelayError):
     """The database cannot be used as asked."""
 
-    def __init__(self, message: Words, hint: Words | None = None) -> None:
+    def __init__(self, message: Words, hint: Words | None = None, *, full: bool = False) -> None:
         super().__init__(str(message))
+        self.full = full  #: whether there is no room on the disk
         self.language: Language | None = None  #: in which it is told, where that is decided already
         self._message = finished(message)
         self._hint = None if hint is None else finished(hint)

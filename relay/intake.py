@@ -15,6 +15,7 @@ import structlog
 
 from relay.errors import BodyError, StorageError
 from relay.large import Large
+from relay.store.ballast import Ballast
 from relay.store.journal import Journal, Mark, Record, left_in
 from relay.store.protocol import Store
 from relay.store.values import Callback
@@ -53,12 +54,15 @@ class _Stretch:
 class Intake:
     """One per receiver. Works whenever it is nudged, and until all that was kept is in the store."""
 
-    def __init__(self, store: Store, journals: Sequence[Journal], open_text: Open) -> None:
-        """The first of its journals gives it its name."""
+    def __init__(
+        self, store: Store, journals: Sequence[Journal], open_text: Open, ballast: Ballast | None = None
+    ) -> None:
+        """The first of its journals gives it its name; the ballast goes overboard when the disk is full."""
         self._store = store
         self._journals = journals
         self._name = journals[0].name
         self._open = open_text
+        self._ballast = ballast
         self._line: deque[_Stretch] = deque()
         self._left: list[Journal] = []  # by receivers that have ended: older than what is in ours
         self._looked_at: float | None = None
@@ -92,6 +96,8 @@ class Intake:
         """Look again and again for what others have left."""
         while True:
             self.nudge()
+            if self._ballast is not None and not self.refused:
+                await asyncio.to_thread(self._ballast.tend)
             await asyncio.sleep(LOOK)
 
     async def taken_in(self) -> None:
@@ -317,6 +323,8 @@ class Intake:
                 if not self.refused:
                     log.error("intake_waits_for_storage", error=str(exc))
                 self.refused = True
+                if exc.full and self._ballast is not None and self._ballast.drop():
+                    continue
                 if self._ending:
                     raise
                 await asyncio.sleep(AGAIN)

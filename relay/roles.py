@@ -107,6 +107,7 @@ def build_receiver(config: Config, store: Store, clock: Clock, *, spooling: bool
     """The receiver; raises `StorageError` where it can have no journal."""
     from relay.intake import Intake, opener
     from relay.receiver import Receiver
+    from relay.store.ballast import Ballast
     from relay.store.journal import beside
 
     settings = receiver_settings(config)
@@ -116,6 +117,7 @@ def build_receiver(config: Config, store: Store, clock: Clock, *, spooling: bool
         store,
         [journal] if spool is None else [journal, spool],
         opener(settings.key, allow_plaintext=settings.allow_plaintext),
+        Ballast(config.database),
     )
     return Receiver(journal, spool, intake, settings, clock)
 

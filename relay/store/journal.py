@@ -95,7 +95,7 @@ class Journal:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if care.room:
                 with contextlib.suppress(OSError):  # a full disk may have room for the first callback
-                    _make_room(file, care.room)
+                    make_room(file, care.room)
             os.fsync(file)
             _sync_folder(folder)
         except BaseException:
@@ -299,7 +299,7 @@ def _create(path: Path) -> int:
     raise FileNotFoundError(errno.ENOENT, "its folder is gone", str(path.parent))
 
 
-def _make_room(file: int, size: int) -> None:
+def make_room(file: int, size: int) -> None:
     """Let the disk set so much aside now, while it has it."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file, 0, size)

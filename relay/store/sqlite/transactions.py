@@ -129,7 +129,8 @@ class Transactions:
         self.connection.execute("RELEASE job")
 
     def _refused(self, exc: BaseException) -> StorageError:
-        return StorageError(f"{self._name} could not be written: {exc}")
+        full = isinstance(exc, apsw.FullError)
+        return StorageError(f"{self._name} could not be written: {exc}", full=full)
 
 
 def one_by_one(connection: apsw.Connection, works: Sequence[Work[T]]) -> list[T]:
