@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import mmap
 import os
@@ -37,6 +38,26 @@ class Ending:
         return dict(self.ran).get(message, "")
 
 
+class Sentinel:
+    """A file that only we have to do with: who closes it has closed them all, and the loop would hang."""
+
+    def __init__(self) -> None:
+        self._file, other = os.pipe()
+        os.close(other)
+        self._is = self._found()
+
+    def gone(self) -> bool:
+        """Whether it was closed, and its number perhaps given to another file."""
+        try:
+            return self._found() != self._is
+        except OSError:
+            return True
+
+    def _found(self) -> tuple[int, int]:
+        found = os.fstat(self._file)
+        return found.st_dev, found.st_ino
+
+
 class BlackBox:
     """One slot for each message in hand, which says whether code for it runs at this moment.
 
@@ -44,13 +65,14 @@ class BlackBox:
     handler runs between its steps is what makes it exact: of all that is in hand, one runs on the loop.
     """
 
-    def __init__(self, memory: mmap.mmap | bytearray | None = None) -> None:
+    def __init__(self, memory: mmap.mmap | bytearray | None = None, sentinel: Sentinel | None = None) -> None:
         self._memory = bytearray(SLOTS * SLOT.size) if memory is None else memory
         self.ending = _ending(self._memory)
         self._memory[:] = bytes(len(self._memory))
         self._free = list(range(0, SLOTS * SLOT.size, SLOT.size))
         self._slots: dict[int, int] = {}
         self._serial = itertools.count(1)
+        self._sentinel = sentinel
 
     @classmethod
     def beside(cls, database: Path) -> BlackBox:
@@ -59,7 +81,7 @@ class BlackBox:
         It reads how the last router ended and begins anew: only for who holds the router's lock.
         """
         try:
-            return cls(_shared(database.with_name(database.name + ".router")))
+            return cls(_shared(database.with_name(database.name + ".router")), Sentinel())
         except OSError as exc:
             log.warning("black_box_forgets", error=str(exc))
             return cls()
@@ -109,7 +131,11 @@ class BlackBox:
         return before
 
     def end(self, message: int, before: Run | None) -> None:
-        """It does not run any more."""
+        """It does not run any more; if it closed our files, it stays on record, and the process ends."""
+        if self._sentinel is not None and self._sentinel.gone():
+            with contextlib.suppress(Exception):  # the log may be among them
+                log.critical("files_closed", message=f"m{message}")
+            os._exit(1)
         at = self._slots.get(message)
         if at is not None and before is not None:
             RUNS.pack_into(self._memory, at + 8, *before)

@@ -142,6 +142,25 @@ def test_the_record_outlives_a_kill(tmp_path: Path) -> None:
     assert (tmp_path / "relay.db.router").stat().st_mode & 0o777 == 0o600
 
 
+CLOSES = """
+import os, pathlib, sys
+from relay.blackbox import BlackBox
+box = BlackBox.beside(pathlib.Path(sys.argv[1]))
+box.take([7, 8])
+with box.running(8, "bad.handler"):
+    os.closerange(3, 4096)
+    os.pipe()
+os._exit(0)
+"""
+
+
+def test_who_closes_every_file_ends_the_process_at_once_and_is_on_record(tmp_path: Path) -> None:
+    database = tmp_path / "relay.db"
+    done = subprocess.run([sys.executable, "-c", CLOSES, str(database)], check=False, timeout=30)
+    assert done.returncode == 1
+    assert BlackBox.beside(database).ending == Ending(frozenset({7, 8}), ((8, "bad.handler"),))
+
+
 # -- judging by it -------------------------------------------------------------
 
 
