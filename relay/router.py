@@ -7,7 +7,7 @@ import contextlib
 import datetime as dt
 import itertools
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ from relay.store.protocol import Store
 from relay.store.states import MessageState
 from relay.store.values import Identified, Routing, StoredMessage, TraceLine
 from relay.store.watch import Watch
-from relay.suspects import judge
+from relay.suspects import Verdict, judge
 from relay.tasks import Tasks
 
 log = structlog.get_logger("relay.router")
@@ -82,6 +82,7 @@ class Router:
         self._on_trial: Conversation | None = None
         self._trials_at = 0
         self._settled_at = 0
+        self._early = 0
         self._tasks = Tasks()
         self._begun: dict[int, int] = {}
         self._acting: dict[str, str] = {}
@@ -147,7 +148,7 @@ class Router:
         for each in waiting:
             if each not in verdict.condemned:
                 self._enqueue(each)
-        self._hold(verdict.suspects)
+        self._hold(verdict)
         self._started = True
 
     async def _identify(self) -> bool:
@@ -182,10 +183,11 @@ class Router:
 
     # -- after a death ---------------------------------------------------------
 
-    def _hold(self, suspects: Sequence[int]) -> None:
+    def _hold(self, verdict: Verdict) -> None:
         """Keep the conversations of suspects back."""
         first = {queue[0].id: conversation for conversation, queue in self._queues.items()}
-        self._held.extend(first[suspect] for suspect in suspects if suspect in first)
+        self._early = sum(suspect in first for suspect in verdict.suspects[: verdict.early])
+        self._held.extend(first[suspect] for suspect in verdict.suspects if suspect in first)
         self._ready = deque(each for each in self._ready if each not in self._held)
         now = self._clock.now()
         self._trials_at, self._settled_at = now + TRIAL_PATIENCE, now + SETTLING
@@ -199,8 +201,10 @@ class Router:
         """
         now = self._clock.now()
         served = self._caught_up and not self._ready and now >= self._settled_at
-        if not self._held or self._on_trial or not (served or now >= self._trials_at):
+        early = self._early > 0
+        if not self._held or self._on_trial or not (early or served or now >= self._trials_at):
             return False
+        self._early -= early
         self._on_trial = self._held.popleft()
         self._ready.append(self._on_trial)
         return True

@@ -17,14 +17,16 @@ class Verdict:
 
     acquitted: tuple[int, ...] = ()  #: in hand when it ended, and not what ran: the attempt is taken back
     condemned: tuple[Identified, ...] = ()  #: it ended over them often enough
-    suspects: tuple[int, ...] = ()  #: to be tried one at a time, in this order, once others were served
+    suspects: tuple[int, ...] = ()  #: to be tried one at a time, in this order
+    early: int = 0  #: the first ones, hardly guilty: they wait for each other and nobody else
 
 
 def judge(waiting: Iterable[Identified], ending: Ending) -> Verdict:
     """Judge what waits by how the last process ended.
 
     Where it is known what ran, nothing else is suspect, and what began last is tried last: innocents that
-    ran in threads beside it then wait for one death, not two. Where it is not known (a power cut, a kill),
+    ran in threads beside it then wait for one death, not two, and not until everybody else was served: who
+    holds or ends the interpreter lets nobody begin after it. Where it is not known (a power cut, a kill),
     what was in hand for the first time goes with the rest.
     """
     ran = {message: order for order, (message, _) in enumerate(ending.ran, 1)}
@@ -36,8 +38,11 @@ def judge(waiting: Iterable[Identified], ending: Ending) -> Verdict:
         for each, deaths in blamed.items()
         if 0 < deaths < MOST_ATTEMPTS and (deaths > 1 or ran or each.id not in ending.in_hand)
     ]
+    suspects.sort(key=lambda each: (blamed[each], ran.get(each.id, 0), each.id))
+    early = [each for each in suspects if blamed[each] == 1 and ran.get(each.id, 0) < len(ran)]
     return Verdict(
         tuple(sorted(acquitted)),
         tuple(each for each, deaths in blamed.items() if deaths >= MOST_ATTEMPTS),
-        tuple(each.id for each in sorted(suspects, key=lambda s: (blamed[s], ran.get(s.id, 0), s.id))),
+        tuple(each.id for each in suspects),
+        len(early),
     )

@@ -192,5 +192,12 @@ def test_what_began_last_and_what_died_oftener_is_tried_last() -> None:
     assert judged(ending, m1=1, m2=1, m3=1, m4=2) == ((2,), (), (3, 1, 4))
 
 
+def test_what_ran_beside_and_began_earlier_waits_for_nobody_else() -> None:
+    waiting = [waits(1, 1), waits(2, 1), waits(3, 1), waits(4, 2)]
+    ending = Ending(frozenset({1, 2, 3, 4}), ((4, "p.h"), (2, "p.h"), (1, "p.h"), (3, "p.h")))
+    found = judge(waiting, ending)
+    assert (found.suspects, found.early) == ((2, 1, 3, 4), 2)
+
+
 def test_three_deaths_condemn_and_an_acquittal_takes_one_back() -> None:
     assert judged(Ending(frozenset({1, 2}), ((1, "p.h"),)), m1=3, m2=3) == ((2,), (1,), (2,))
