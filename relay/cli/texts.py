@@ -159,6 +159,28 @@ SOME_REFUSED = Text(
     "{count} 个投递中有 {refused} 个没有办成", "{refused} of {count} deliveries stayed as they are"
 )
 
+# --- backup and forget ---------------------------------------------------------------------------
+
+BACKED_UP = Text(
+    "已备份到 {file}：{bytes}，{messages} 条消息，{deliveries} 个投递。",
+    "{file} is a copy now: {bytes}, {messages} messages, {deliveries} deliveries.",
+)
+BACKUP_OVER_ITSELF = Text("{file} 是机器人自己的文件", "{file} is the bot's own")
+BACKUP_IN_JOURNAL = Text("{folder} 是机器人自己的文件夹", "{folder} is the bot's own folder")
+BACKUP_ELSEWHERE = Text("换一个地方，最好在另一块磁盘上", "choose another place, best on another disk")
+BACKUP_IS_FOLDER = Text("{file} 是一个文件夹", "{file} is a folder")
+BACKUP_FILE_HINT = Text("写出文件名，例如 {file}/relay.db", "name a file in it, such as {file}/relay.db")
+BACKUP_NO_FOLDER = Text("没有文件夹 {folder}", "there is no folder {folder}")
+BACKUP_NO_FOLDER_HINT = Text("先建好它，或换一个地方", "make it first, or choose another place")
+BACKUP_THERE = Text("{file} 已经存在", "{file} is there already")
+BACKUP_THERE_HINT = Text("换一个名字，或用 --force 覆盖它", "choose another name, or replace it with --force")
+BACKUP_NO_ROOM = Text("{folder} 所在的磁盘满了", "the disk of {folder} is full")
+BACKUP_NO_PERMISSION = Text("不能写入 {folder}：{reason}", "{folder} cannot be written: {reason}")
+BACKUP_FAILED = Text("备份没有完成：{reason}", "the copy was not finished: {reason}")
+BACKUP_UNTOUCHED = Text(
+    "数据库没有变，也没有留下半个备份", "the database is as it was, and no half of a copy is left"
+)
+
 # --- diagnose ------------------------------------------------------------------------------------
 
 ALL_READ = Text("收到的正文都读出来了。", "Every body that came could be read.")

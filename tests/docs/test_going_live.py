@@ -87,7 +87,7 @@ def test_the_steps_can_be_followed(page: Readme, tmp_path: Path) -> None:
     for line in lines(page):
         if re.search(r" relay (status|messages|deliveries) ", line):
             run(line)
-        if "sqlite3" in line and shutil.which("sqlite3"):
+        if " relay backup " in line:
             run(line)
             assert (tmp_path / "backup.db").stat().st_size > 0
 
