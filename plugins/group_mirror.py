@@ -88,6 +88,7 @@ class Route(Filter):
     not_types: MessageTypes = ("system", "revoke")
     contains: Words = ()
     not_contains: Words = ()
+    late: Literal["skip", "act"] = "act"
     mode: Literal["verbatim", "attributed"] = "verbatim"
     attribution: Template = ATTRIBUTION
 
@@ -127,6 +128,8 @@ class Route(Filter):
             return "enabled = false"
         if message.chat not in (self.between or self.from_):
             return f"chat {message.chat} is not in {'between' if self.between else 'from'}"
+        if message.late and self.late == "skip":
+            return 'late, and late = "skip"'
         if message.own and not self.include_own:
             return "own, and include_own is not set"
         if self.types and message.type not in self.types:

@@ -75,6 +75,7 @@ class Rule(Filter):
     choose: Literal["all", "random", "rotate"] = "all"
     delay: Duration = Duration("0s")
     forward_to: ChatList = ()
+    late: Literal["skip", "act"] = "skip"
     stop: bool = True
 
     @model_validator(mode="after")
@@ -132,6 +133,8 @@ class Rule(Filter):
         """The first condition about chat, account, sender or time that the message does not meet."""
         if not self.enabled:
             return "enabled = false"
+        if message.late and self.late == "skip":
+            return 'late, and late = "skip"'
         if self.chats and message.chat not in self.chats:
             return f"chat {message.chat} is not in chats"
         if message.chat in self.not_chats:

@@ -8,7 +8,7 @@ WINDOW = 60_000  # ms: the platform counts per minute
 
 
 class Budget:
-    """Calls within any minute; what is used beyond it is paid back before the next."""
+    """Calls within any minute, by a steady clock; what is used beyond it is paid back before the next."""
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
@@ -16,8 +16,6 @@ class Budget:
 
     def allows(self, now: int) -> bool:
         """Whether there is a call left."""
-        if self._calls and self._calls[-1] > now:  # the clock was put back
-            self._calls = deque(min(at, now) for at in self._calls)
         while self._calls and self._calls[0] <= now - WINDOW:
             self._calls.popleft()
         return len(self._calls) < self._per_minute

@@ -70,9 +70,7 @@ class History:
 
     def rests(self) -> bool:
         """Whether the platform is left alone for now: this holds up no send."""
-        now = self._clock.now()
-        self._rests_until = min(self._rests_until, now + RESTS[-1])  # the clock may have been put back
-        return now < self._rests_until
+        return self._clock.steady() < self._rests_until
 
     async def pull(self, wanted: Wanted, budget: Budget) -> Pulled:
         """Read the log of one chat, and keep what is new in it."""
@@ -94,7 +92,7 @@ class History:
             query["svrid"] = after
         found: list[Entry] = []
         for page in range(1, MOST_PAGES + 1):
-            budget.use(self._clock.now())
+            budget.use(self._clock.steady())
             answer = await self._client.get("/wechat/chatLogs", _paged(query, page))
             if not isinstance(answer, Answer) or answer.errcode != 0:
                 return self._unanswered(answer)
@@ -113,7 +111,7 @@ class History:
             return Word.REFUSED
         rest = RESTS[min(self._rests, len(RESTS) - 1)]
         self._rests += 1
-        self._rests_until = self._clock.now() + rest
+        self._rests_until = self._clock.steady() + rest
         log.warning("log_not_told", error=(ending.error or "").partition(":")[0], seconds=rest // 1000)
         return Word.SILENT
 

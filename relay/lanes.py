@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relay.store.values import Pause
 
@@ -70,6 +70,11 @@ class Lane:
         self._starts.append(start)
         self._next_at = max(self._next_at, start + self._pace.min_interval)
 
+    def shift(self, by: int) -> None:
+        """Go on as before though the clock was set."""
+        self._starts = deque(start + by for start in self._starts)
+        self._next_at += by
+
 
 class Lanes:
     """Every account's lane, and every pause."""
@@ -85,6 +90,12 @@ class Lanes:
         for account, start in starts:
             self._lane(account).remember(start)
         self._pauses = {pause.account: pause for pause in pauses}
+
+    def shift(self, by: int) -> None:
+        """The clock was set: that lets nobody send faster, and holds up nobody for longer."""
+        for lane in self._lanes.values():
+            lane.shift(by)
+        self._pauses = {each: replace(pause, until=pause.until + by) for each, pause in self._pauses.items()}
 
     @property
     def spaced(self) -> bool:

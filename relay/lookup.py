@@ -41,7 +41,7 @@ class LookupSettings:
 
 @dataclass(slots=True)
 class _Case:
-    """How often the log was looked into for one attempt, and when it is to be again."""
+    """How often the log was looked into for one attempt, and when it is to be again, by a steady clock."""
 
     since: int
     looks: int = 0
@@ -63,8 +63,8 @@ class Lookup:
 
     async def due(self) -> bool:
         """Whether somebody should be asked now."""
-        now = self._clock.now()
-        if self._told or self._look_at - LOOK <= now < self._look_at:
+        now = self._clock.steady()
+        if self._told or now < self._look_at:
             return False
         unknown = await self._store.unresolved(AT_ONCE)
         self._look_at = now + LOOK if unknown else 0
@@ -77,14 +77,15 @@ class Lookup:
 
     async def ask(self) -> None:
         """Ask for each chat once, those first that have waited longest, as far as the budget goes."""
-        now = self._clock.now()
+        now = self._clock.steady()
         waiting = [each for each in await self._store.unresolved(AT_ONCE) if self._open(each, now)]
         for (account, chat), several in _by_chat(waiting):
-            now = self._clock.now()
+            now = self._clock.steady()
             if not self._budget.allows(now) or self._history.rests():
                 break
             first = several[0]
-            wanted = Wanted(account, chat, first.after, first.started_at - CLOCKS_DIFFER, now - YOUNG)
+            until = self._clock.now() - YOUNG
+            wanted = Wanted(account, chat, first.after, first.started_at - CLOCKS_DIFFER, until)
             pulled = await self._history.pull(wanted, self._budget)
             if pulled.word is not Word.SILENT:
                 self._told[account, chat] = pulled
@@ -92,7 +93,7 @@ class Lookup:
 
     async def conclude(self) -> list[Settled]:
         """Act on what the log told; what it found has settled itself, as an echo does."""
-        now = self._clock.now()
+        now = self._clock.steady()
         if not self._told and not self._gives_up(now):
             return []
         told, self._told = self._told, {}

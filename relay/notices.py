@@ -8,7 +8,7 @@ import structlog
 
 from relay.names import Names
 from relay.store.states import DeliveryState
-from relay.store.values import Intent, Pause, Result, Settled
+from relay.store.values import Doubled, Intent, Pause, Result, Settled
 
 log = structlog.get_logger("relay.sender")
 
@@ -41,6 +41,16 @@ class Notices:
                 target=each.target,
                 target_name=self._names.of(each.target),
                 error=_class_of(each.error),
+            )
+
+    def doubled(self, deliveries: Iterable[Doubled]) -> None:
+        """Deliveries that took effect twice, each with both messages in which it came back."""
+        for each in deliveries:
+            log.error(
+                "duplicate_effect",
+                delivery=f"d{each.delivery}",
+                first=f"m{each.first}",
+                second=f"m{each.second}",
             )
 
     async def paused(self, pauses: Iterable[Pause], now: int) -> None:

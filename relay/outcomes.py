@@ -59,7 +59,7 @@ def judge_echo(signal: Signal, tracked: Tracked) -> Verdict:
         return Verdict(signal, tracked, counter="echo_after_discard_total")
     if tracked.spoken:
         return Verdict(signal, tracked, counter="echo_after_failure_total")
-    counter = "duplicate_effect_total" if tracked.doubled else None
+    counter = "duplicate_effect_total" if tracked.other is not None else None
     state = _S.ACCEPTED if tracked.state in _REVIVED_BY_ECHO else tracked.state
     evidence = Evidence.LOG if signal.late else Evidence.ECHO
     return Verdict(signal, tracked, state, evidence, None, counter)

@@ -207,6 +207,7 @@ def build_sender(config: Config, store: Store, clock: Clock, transport: Transpor
             max_attempts=delivery.max_attempts,
             calls_per_minute=delivery.log_calls_per_minute,
         ),
+        repair_calls=delivery.repair_calls_per_minute,
         forward_batch=delivery.forward_batch,
         send_batch=delivery.send_batch,
         given_names=_given_names(config),

@@ -366,6 +366,7 @@ def _message(stored: StoredMessage, zone: dt.tzinfo) -> Message:
         time=_said_at(stored, zone),
         raw=stored.raw,
         own=stored.own,
+        late=stored.late,
     )
 
 

@@ -12,9 +12,10 @@ import structlog
 from relay import outcomes
 from relay.attempts import CONFIGURATION_CODES, NoAnswer, Policy, classify, results
 from relay.client import Client
-from relay.clock import Clock
+from relay.clock import Clock, Drift
 from relay.directory import Directory
 from relay.errors import StorageError
+from relay.gaps import Gaps
 from relay.history import History
 from relay.lanes import WINDOW, Lanes
 from relay.lookup import Lookup, LookupSettings
@@ -44,6 +45,7 @@ class SenderSettings:
 
     policy: Policy
     lookup: LookupSettings
+    repair_calls: int  #: a minute
     forward_batch: int
     send_batch: int
     given_names: Mapping[str, str] = field(default_factory=dict)  #: of [chats], by wxid
@@ -63,12 +65,16 @@ class Sender:
         self._settings = settings
         self._notices = Notices(Names(store, clock, settings.given_names))
         self._directory = Directory(client, store, clock, addresses=settings.platform_ips)
-        self._lookup = Lookup(store, History(client, store, clock), clock, settings.lookup)
+        history = History(client, store, clock)
+        self._lookup = Lookup(store, history, clock, settings.lookup)
+        self._gaps = Gaps(store, history, clock, settings.repair_calls)
+        self._drift = Drift(clock)
         self._watch = Watch(store, clock)
         self._requests = Tasks()
         self._busy: dict[str, set[str]] = {}  #: by account, the targets of requests on their way
         self._errands = Tasks()
         self._asking = Tasks()
+        self._repairing = Tasks()
         self._epoch = 0
         self._found: list[list[Delivery]] = []  #: requests that can be made of what was due at `_found_at`
         self._found_at = 0
@@ -82,8 +88,8 @@ class Sender:
             if not await self.step():
                 await self._watch.wait(self._idle())
         await self._requests.wait()
-        await self._errands.cancel()
-        await self._asking.cancel()
+        for errands in (self._errands, self._asking, self._repairing):
+            await errands.cancel()
 
     def _idle(self) -> float:
         """Seconds until there may be something to do that no commit announces."""
@@ -92,26 +98,41 @@ class Sender:
 
     async def drain(self) -> None:
         """Send and settle everything that can be by now."""
-        while await self.step() or self._requests or self._errands or self._asking:
-            for tasks in (self._requests, self._errands, self._asking):
+        everything = (self._requests, self._errands, self._asking, self._repairing)
+        while await self.step() or any(everything):
+            for tasks in everything:
                 await tasks.wait()
 
     async def step(self) -> bool:
         """Settle what came back, then start what is due; true when there may be more to do at once."""
-        self._requests.check()
-        self._errands.check()
-        self._asking.check()
+        for tasks in (self._requests, self._errands, self._asking, self._repairing):
+            tasks.check()
         if not self._epoch:
             await self._begin()
-        if self._directory.due() and not self._errands:
-            self._errands.start(self._directory.refresh())
+        await self._heed_the_clock()
+        await self._run_errands()
         behind = await self._settle_signals()
         if not behind:  # or silence would be found where an answer waits to be read
             await self._notices.settled(await self._store.settle_due())
             await self._notices.settled(await self._lookup.conclude())
+        return await self._start_due() or behind
+
+    async def _run_errands(self) -> None:
+        """What is asked of the platform beside all sending."""
+        if self._directory.due() and not self._errands:
+            self._errands.start(self._directory.refresh())
         if not self._asking and await self._lookup.due():
             self._asking.start(self._lookup.ask())
-        return await self._start_due() or behind
+        if not self._repairing and await self._gaps.due():
+            self._repairing.start(self._gaps.repair())
+
+    async def _heed_the_clock(self) -> None:
+        """A clock that was set lets nothing expire, confirms nothing, and changes nobody's pace."""
+        if by := self._drift.look():
+            log.warning("clock_set", seconds=round(by / 1000))
+            self._lanes.shift(by)
+            self._found = []
+            await self._store.shift(by)
 
     async def _begin(self) -> None:
         now = self._clock.now()
@@ -127,7 +148,7 @@ class Sender:
         signals = await self._store.signals(after, SIGNALS_AT_ONCE)
         verdicts = [verdict for each in signals if (verdict := await self._judge(each)) is not None]
         if verdicts:
-            await self._store.settle(verdicts, self._settings.policy.confirm_after)
+            self._notices.doubled(await self._store.settle(verdicts, self._settings.policy.confirm_after))
         more = len(signals) >= SIGNALS_AT_ONCE
         said = max([each.id for each in signals if not each.failure], default=after[0])
         failed = max([each.id for each in signals if each.failure], default=after[1])

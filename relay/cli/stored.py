@@ -38,6 +38,7 @@ _CHINESE = (
     (r"the router died (\d+) times while it was in hand", r"处理它时路由进程退出了 \1 次"),
     # what rules and routes say of a message
     (r"enabled = false", "已停用（enabled = false）"),
+    (r'late, and late = "skip"', '迟到的消息，而 late = "skip"'),
     (r"own, and include_own is not set", "我方消息，而 include_own 没有打开"),
     (r"(chat|sender|account) (\S+) is not in (\w+)", r"\2 不在 \3 里"),
     (r"(chat|sender) (\S+) is in (\w+)", r"\2 在 \3 里"),

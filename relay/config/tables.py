@@ -296,6 +296,10 @@ class Delivery(Table):
     log_calls_per_minute: Annotated[int, Field(ge=1, le=200)] = Field(
         60, description="How often a minute the platform's log is asked about unknown outcomes."
     )
+    repair_calls_per_minute: Annotated[int, Field(ge=1, le=240)] = Field(
+        240,
+        description="The same to fetch what was said while nobody listened; all calls share 500 a minute.",
+    )
     forward_batch: Annotated[int, Field(ge=1)] = Field(20, description="The most targets of one forwardMsg.")
     send_batch: Annotated[int, Field(ge=1, le=5)] = Field(
         1,

@@ -18,12 +18,22 @@ class ManualClock:
 
     def __init__(self, now: int = START) -> None:
         self._now = now
+        self._steady = 0
         self._order = 0
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
 
     def now(self) -> int:
         """Milliseconds since 1970, as set."""
         return self._now
+
+    def steady(self) -> int:
+        """Milliseconds that have passed, whatever the clock was set to."""
+        return self._steady
+
+    def set_by(self, seconds: float) -> None:
+        """Put the clock forward, or back, while no time passes."""
+        self._now += round(seconds * 1000)
+        self._wake()
 
     async def sleep(self, seconds: float) -> None:
         """Return once the clock has been moved that far."""
@@ -34,7 +44,7 @@ class ManualClock:
 
     def jump(self, seconds: float) -> None:
         """Be that much later at once: all who are due wake together, and see the new time."""
-        self._now += round(seconds * 1000)
+        self._pass(round(seconds * 1000))
         self._wake()
 
     async def advance(self, seconds: float) -> None:
@@ -42,20 +52,24 @@ class ManualClock:
         end = self._now + round(seconds * 1000)
         await _turn()
         while (due := self._next_due()) is not None and due <= end:
-            self._now = max(due, self._now)
+            self._pass(max(due - self._now, 0))
             self._wake()
             await _turn()
-        self._now = end
+        self._pass(end - self._now)
 
     async def drive(self, awaitable: Awaitable[T]) -> T:
         """Await something, and let time pass whenever it waits for nothing but time."""
         task = asyncio.ensure_future(awaitable)
         await _turn()
         while not task.done() and (due := self._next_due()) is not None:
-            self._now = max(due, self._now)
+            self._pass(max(due - self._now, 0))
             self._wake()
             await _turn()
         return await task
+
+    def _pass(self, milliseconds: int) -> None:
+        self._now += milliseconds
+        self._steady += milliseconds
 
     def _next_due(self) -> int | None:
         while self._sleepers and self._sleepers[0][2].done():

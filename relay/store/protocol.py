@@ -19,10 +19,13 @@ from relay.store.values import (
     Conclusion,
     Damaged,
     Delivery,
+    Doubled,
+    Gap,
     Identified,
     Intent,
     Operated,
     Pause,
+    Repair,
     Result,
     Routing,
     Settled,
@@ -160,8 +163,8 @@ class Store(Protocol):
     async def forwards_without_echo(self, signal: Signal, window: int) -> list[Tracked]:
         """Forwards to the signal's chat, of its type, that did not come back yet."""
 
-    async def settle(self, verdicts: Sequence[Verdict], confirm_after: int) -> None:
-        """Apply what signals mean, each only where its delivery stands as it was judged."""
+    async def settle(self, verdicts: Sequence[Verdict], confirm_after: int) -> list[Doubled]:
+        """Apply what signals mean, each only where its delivery stands as it was judged; what is doubled."""
 
     async def unresolved(self, limit: int) -> list[Unknown]:
         """Deliveries of unknown outcome whose echo was waited for long enough, the oldest attempts first."""
@@ -177,6 +180,24 @@ class Store(Protocol):
 
     async def conclude(self, concluded: Sequence[Conclusion]) -> list[Settled]:
         """Take the steps that follow for unknown deliveries, each only where its attempt is unknown still."""
+
+    async def note_gap(self, begins: int, ends: int) -> None:
+        """Remember a time in which nobody may have listened; silence in it confirms nothing."""
+
+    async def open_gap(self, before: int) -> Gap | None:
+        """The first gap that ended before a time, and whose chats are not listed yet."""
+
+    async def begin_repair(self, gap: Gap) -> int:
+        """List the chats that were known before a gap, to be fetched; how many."""
+
+    async def repairs(self, limit: int) -> list[Repair]:
+        """The chats to fetch next, those first where somebody spoke last."""
+
+    async def repaired(self, repair: Repair) -> int:
+        """A chat has been fetched; how many are left."""
+
+    async def shift(self, by: int) -> None:
+        """The clock was set: what was to happen at a time happens when as much time has passed."""
 
     async def retry(self, deliveries: Sequence[int], expire_after: int) -> list[Operated]:
         """Put held, failed and expired deliveries last in line, with attempts and expiry anew."""
@@ -197,7 +218,7 @@ class Store(Protocol):
         """A number that differs after every commit by anybody."""
 
     async def beat(self, role: str, pid: int, note: Mapping[str, object]) -> None:
-        """Report a role alive, with what it says of itself."""
+        """Report a role alive, with what it says of itself; receivers tell so that somebody listens."""
 
     async def leave(self, role: str, pid: int) -> None:
         """Take a role that ends in order off the list."""

@@ -68,6 +68,7 @@ class StoredMessage:
     received_at: int
     attempts: int
     own: bool
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,35 @@ class Conclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which nobody listened."""
+
+    id: int
+    begins: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A chat that is to be fetched because of a gap, from what was heard `after` which svrid on."""
+
+    account: str
+    chat: str
+    after: str
+    begins: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
+class Doubled:
+    """A delivery that took effect twice, and the messages in which it came back."""
+
+    delivery: int
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """Something received that may settle a delivery: an own message or a failure event."""
 
@@ -242,7 +272,7 @@ class Tracked:
     echo: int | None  #: the message in which the attempt in question came back already
     number: int  #: of the attempt in question, which need not be the last
     failed: bool  #: whether a failure event spoke of that attempt
-    doubled: bool  #: whether another attempt came back, and none spoke against it
+    other: int | None  #: the message in which another attempt came back, where none spoke against it
     entry: bytes = b""  #: a forward's received entry
 
 

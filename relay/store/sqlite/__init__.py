@@ -16,6 +16,7 @@ from relay.store.sqlite import (
     aside,
     ask,
     explaining,
+    gaps,
     guard,
     ingest,
     operating,
@@ -35,10 +36,13 @@ from relay.store.values import (
     Conclusion,
     Damaged,
     Delivery,
+    Doubled,
+    Gap,
     Identified,
     Intent,
     Operated,
     Pause,
+    Repair,
     Result,
     Routing,
     Settled,
@@ -51,6 +55,9 @@ from relay.store.values import (
 )
 from relay.wire.entries import Entry
 from relay.wire.notifications import Reading
+
+EAR = "receiver"
+"""The role whose signs of life mean that somebody listens."""
 
 _META = "SELECT value FROM meta WHERE key = ?"
 
@@ -78,6 +85,7 @@ class SqliteStore:
         else:
             self._db = Database(path, synchronous=synchronous, patient=patient, hurried=hurried)
         self._clock = clock
+        self._listened_at: int | None = None
 
     def close(self) -> None:
         self._db.close()
@@ -223,9 +231,9 @@ class SqliteStore:
     async def forwards_without_echo(self, signal: Signal, window: int) -> list[Tracked]:
         return self._db.glance(lambda db: signals.forwards_without_echo(db, signal, window))
 
-    async def settle(self, verdicts: Sequence[Verdict], confirm_after: int) -> None:
+    async def settle(self, verdicts: Sequence[Verdict], confirm_after: int) -> list[Doubled]:
         now = self._clock.now()
-        await self._db.write(lambda db: signals.settle(db, verdicts, confirm_after, now), synced=False)
+        return await self._db.write(lambda db: signals.settle(db, verdicts, confirm_after, now), synced=False)
 
     async def unresolved(self, limit: int) -> list[Unknown]:
         now = self._clock.now()
@@ -236,7 +244,8 @@ class SqliteStore:
         return await self._db.write(lambda db: unknowns.recover(db, entries, now))
 
     async def heard(self, account: str, since: int, after: int) -> bool:
-        return await self._db.read(lambda db: unknowns.heard(db, account, after))
+        now = self._clock.now()
+        return await self._db.read(lambda db: unknowns.heard(db, account, since, after, now))
 
     async def may_be_there(self, unknown: Unknown) -> bool:
         return await self._db.read(lambda db: unknowns.may_be_there(db, unknown))
@@ -244,6 +253,27 @@ class SqliteStore:
     async def conclude(self, concluded: Sequence[Conclusion]) -> list[Settled]:
         now = self._clock.now()
         return await self._db.write(lambda db: unknowns.conclude(db, concluded, now))
+
+    async def note_gap(self, begins: int, ends: int) -> None:
+        await self._db.write(lambda db: gaps.note(db, begins, ends))
+
+    async def open_gap(self, before: int) -> Gap | None:
+        return self._db.glance(lambda db: gaps.open_gap(db, before))
+
+    async def begin_repair(self, gap: Gap) -> int:
+        chats = await self._db.read(lambda db: gaps.chats_of(db, gap))
+        await self._db.write(lambda db: gaps.begin_repair(db, gap, chats))
+        return len(chats)
+
+    async def repairs(self, limit: int) -> list[Repair]:
+        return self._db.glance(lambda db: gaps.repairs(db, limit))
+
+    async def repaired(self, repair: Repair) -> int:
+        return await self._db.write(lambda db: gaps.repaired(db, repair), synced=False)
+
+    async def shift(self, by: int) -> None:
+        now = self._clock.now()
+        await self._db.write(lambda db: sending.shift(db, by, now))
 
     # -- the operator ---------------------------------------------------------
 
@@ -273,8 +303,19 @@ class SqliteStore:
         return self._db.version()
 
     async def beat(self, role: str, pid: int, note: Mapping[str, object]) -> None:
-        now = self._clock.now()
-        await self._db.write(lambda db: queries.beat(db, role, pid, dict(note), now), synced=False)
+        now, silence = self._clock.now(), self._silence() if role == EAR else None
+
+        def alive(db: apsw.Connection) -> None:
+            queries.beat(db, role, pid, dict(note), now)
+            if role == EAR:
+                gaps.listened(db, now, silence)
+
+        await self._db.write(alive, synced=False)
+        self._listened_at = self._clock.steady()
+
+    def _silence(self) -> int | None:
+        """How long no sign of life was given by this process, whatever became of the clock meanwhile."""
+        return None if self._listened_at is None else self._clock.steady() - self._listened_at
 
     async def leave(self, role: str, pid: int) -> None:
         await self._db.write(lambda db: queries.leave(db, role, pid))

@@ -24,10 +24,12 @@ FROM messages WHERE state = 'waiting' AND own IS NOT NULL ORDER BY id
 _CLAIMED = """
 UPDATE messages SET attempts = attempts + 1
 WHERE id IN (SELECT value FROM json_each(?)) AND state = 'waiting'
-RETURNING id, account, svrid, chat, chat_type, sender, type, time, raw, received_at, attempts, own = 1
+RETURNING id, account, svrid, chat, chat_type, sender, type, time, raw, received_at, attempts, own = 1,
+  late = 1
 """
 _IN_HAND = """
-SELECT messages.id, source, received_at, chat, chat_type, account, own, sources.acted, rooms.acting,
+SELECT messages.id, source, CASE late WHEN 1 THEN min(time, received_at) ELSE received_at END,
+  chat, chat_type, account, own, sources.acted, rooms.acting,
   EXISTS (SELECT 1 FROM messages copy WHERE copy.source = messages.source AND copy.id <> messages.id)
 FROM messages LEFT JOIN sources ON sources.id = source LEFT JOIN rooms USING (chat)
 WHERE messages.id IN (SELECT value FROM json_each(?)) AND state = 'waiting'
@@ -85,7 +87,10 @@ class Finish:
 
 
 class _InHand(NamedTuple):
-    """A message as it waits, and who acts for it: `copied` where others of our accounts have heard it."""
+    """A message as it waits, and who acts for it: `copied` where others of our accounts have heard it.
+
+    What nobody heard when it was said expires as if it had been received then.
+    """
 
     id: int
     source: int

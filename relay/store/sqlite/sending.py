@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 
 from relay.errors import StorageError
-from relay.store.sqlite import ask
+from relay.store.sqlite import ask, gaps
 from relay.store.states import AttemptOutcome, DeliveryKind, DeliveryState, Evidence
 from relay.store.values import Delivery, Intent, Pause, Result, Settled
 
@@ -77,6 +77,19 @@ SET state = ?1, error = ?2, evidence = ?3, settle_at = ?4, retry_at = ?5, update
     solo = max(solo, ?7), doubtful = ?8, spent = spent - ?9
 WHERE id = ?10 AND attempts = ?11 AND state = 'sending'
 """
+JUST_NOW = 1_000  # ms: so soon after the clock was set it is noticed
+_SHIFTS = (
+    """
+    UPDATE deliveries INDEXED BY deliveries_settle SET settle_at = settle_at + ?1
+    WHERE settle_at IS NOT NULL AND updated_at NOT BETWEEN ?2 AND ?3
+    """,
+    """
+    UPDATE deliveries INDEXED BY deliveries_expiry
+    SET due_at = due_at + ?1, expires_at = expires_at + ?1,
+        retry_at = CASE retry_at WHEN 0 THEN 0 ELSE retry_at + ?1 END
+    WHERE state = 'queued' AND created_at NOT BETWEEN ?2 AND ?3
+    """,
+)
 
 
 def begin(connection: apsw.Connection, resolve_within: int, now: int) -> int:
@@ -192,7 +205,7 @@ def anything_due(connection: apsw.Connection, now: int) -> bool:
             connection,
             f"""
             SELECT 1 FROM deliveries INDEXED BY deliveries_settle
-            WHERE settle_at <= :now AND state = 'accepted'
+            WHERE settle_at <= :heard AND state = 'accepted'
             UNION ALL
             SELECT 1 FROM deliveries INDEXED BY deliveries_expiry
             WHERE state = 'queued' AND expires_at <= :now
@@ -204,7 +217,7 @@ def anything_due(connection: apsw.Connection, now: int) -> bool:
             WHERE kind = 'forward' AND entry IS NULL AND state = 'queued' AND updated_at <= :unheard
             LIMIT 1
             """,
-            _times(now),
+            _times(connection, now),
         )
     )
 
@@ -216,9 +229,9 @@ def settle_due(connection: apsw.Connection, now: int) -> list[Settled]:
         UPDATE deliveries INDEXED BY deliveries_settle
         SET state = 'delivered', evidence = CASE evidence WHEN 'answer' THEN 'silence' ELSE evidence END,
             error = NULL, settle_at = NULL, updated_at = :now
-        WHERE state = 'accepted' AND settle_at <= :now
+        WHERE state = 'accepted' AND settle_at <= :heard
         """,
-        _times(now),
+        _times(connection, now),
     )
     steps = (
         """
@@ -237,12 +250,21 @@ def settle_due(connection: apsw.Connection, now: int) -> list[Settled]:
         WHERE kind = 'forward' AND entry IS NULL AND state = 'queued' AND updated_at <= :unheard
         """,
     )
-    ended = (row for step in steps for row in ask.every(connection, step + _SETTLED, _times(now)))
+    ended = (row for step in steps for row in ask.every(connection, step + _SETTLED, _times(connection, now)))
     return [Settled(row[0], row[1], row[2], DeliveryState(row[3]), row[4]) for row in ended]
 
 
-def _times(now: int) -> dict[str, int]:
-    return {"now": now, "unheard": now - HEARING_PATIENCE}
+def _times(connection: apsw.Connection, now: int) -> dict[str, int]:
+    """`heard`: while nobody listens, silence tells only of the time before."""
+    deaf_since = gaps.deaf_since(connection, now)
+    heard = now if deaf_since is None else deaf_since
+    return {"now": now, "heard": heard, "unheard": now - HEARING_PATIENCE}
+
+
+def shift(connection: apsw.Connection, by: int, now: int) -> None:
+    """Move what was to happen at a time with the clock; what was written since it was set stays."""
+    for step in _SHIFTS:
+        connection.execute(step, (by, now - JUST_NOW, now))
 
 
 def recent_starts(connection: apsw.Connection, since: int) -> list[tuple[str, int]]:

@@ -11,8 +11,9 @@ import apsw
 from relay.store.sqlite import ask
 from relay.store.sqlite.ingest import count
 from relay.store.states import DeliveryState, Evidence
-from relay.store.values import Signal, Tracked, Verdict
+from relay.store.values import Doubled, Signal, Tracked, Verdict
 
+DUPLICATE = "duplicate_effect_total"
 # What the log told is judged by when it was said: when it was fetched means nothing.
 _MESSAGES = """
 SELECT id, 0, account, chat, type, api_send_id, api_send_svrid, svrid, raw,
@@ -24,9 +25,8 @@ SELECT id, 1, account, '', kind, api_send_id, api_send_svrid, '', raw, received_
 FROM events WHERE signal = 1 AND id > ? ORDER BY id LIMIT ?
 """
 _TRACKED = """
-SELECT d.id, d.state, d.attempts, d.evidence, d.spoken, a.echo, a.number, a.failure IS NOT NULL, EXISTS (
-  SELECT 1 FROM attempts o
-  WHERE o.delivery = d.id AND o.number <> a.number AND o.echo IS NOT NULL AND o.failure IS NULL)
+SELECT d.id, d.state, d.attempts, d.evidence, d.spoken, a.echo, a.number, a.failure IS NOT NULL, (
+  SELECT min(o.echo) FROM attempts o WHERE o.delivery = d.id AND o.number <> a.number AND o.failure IS NULL)
 """
 _BY_ID = f"""
 {_TRACKED} FROM deliveries d JOIN attempts a ON a.delivery = d.id
@@ -48,6 +48,7 @@ _ECHOED = """
 UPDATE attempts SET echo = ?, api_send_svrid = coalesce(api_send_svrid, nullif(?, ''))
 WHERE delivery = ? AND number = ? AND echo IS NULL
 """
+_FIRST_ECHO = "SELECT echo FROM attempts WHERE delivery = ? AND number = ?"
 _SPOKEN_OF = "UPDATE attempts SET failure = ? WHERE delivery = ? AND number = ? AND failure IS NULL"
 
 
@@ -78,26 +79,42 @@ def forwards_without_echo(connection: apsw.Connection, signal: Signal, window: i
 
 
 def _tracked(row: Sequence[Any]) -> Tracked:
-    number, state, attempts, evidence, spoken, echo, attempt, failed, doubled, *entry = row
+    number, state, attempts, evidence, spoken, echo, attempt, failed, other, *entry = row
     found = None if evidence is None else Evidence(evidence)
-    told = (echo, attempt, bool(failed), bool(doubled))
+    told = (echo, attempt, bool(failed), other)
     return Tracked(number, DeliveryState(state), attempts, found, bool(spoken), *told, *entry)
 
 
-def settle(connection: apsw.Connection, verdicts: Sequence[Verdict], confirm_after: int, now: int) -> None:
-    """Apply what signals say, each only if its delivery still stands where it was judged."""
+def settle(
+    connection: apsw.Connection, verdicts: Sequence[Verdict], confirm_after: int, now: int
+) -> list[Doubled]:
+    """Apply what signals say, each only if its delivery still stands where it was judged.
+
+    What took effect twice comes back.
+    """
     counters: Counter[str] = Counter()
+    twice: list[Doubled] = []
     seen: dict[str, list[tuple[int]]] = {"events": [], "messages": []}
     for verdict in verdicts:
         if verdict.state is not None and not _move(connection, verdict, now + confirm_after, now):
             continue  # it moved meanwhile: the signal stays, and is judged anew
         doubled = _record(connection, verdict)
         counters.update(name for name in {verdict.counter, doubled} if name is not None)
+        if DUPLICATE in (verdict.counter, doubled):
+            twice.append(_doubled(connection, verdict))
         seen["events" if verdict.signal.failure else "messages"].append((verdict.signal.id,))
     for table, ids in seen.items():
         connection.executemany(f"UPDATE {table} SET signal = 0 WHERE id = ?", ids)
     for name, times in counters.items():
         count(connection, name, times)
+    return twice
+
+
+def _doubled(connection: apsw.Connection, verdict: Verdict) -> Doubled:
+    assert verdict.about is not None  # noqa: S101 - only a delivery can take effect twice
+    about = verdict.about
+    first = about.echo or about.other or ask.value(connection, _FIRST_ECHO, (about.id, about.number))
+    return Doubled(about.id, first or 0, verdict.signal.id)
 
 
 def _record(connection: apsw.Connection, verdict: Verdict) -> str | None:
@@ -109,7 +126,7 @@ def _record(connection: apsw.Connection, verdict: Verdict) -> str | None:
         connection.execute(_SPOKEN_OF, (signal.id, *attempt))
         return None
     connection.execute(_ECHOED, (signal.id, signal.api_send_svrid, *attempt))
-    return None if connection.changes() else "duplicate_effect_total"
+    return None if connection.changes() else DUPLICATE
 
 
 def _move(connection: apsw.Connection, verdict: Verdict, settle_at: int, now: int) -> bool:

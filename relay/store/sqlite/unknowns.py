@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 
 from relay.store.sqlite import ask
+from relay.store.sqlite.gaps import listened_since
 from relay.store.sqlite.ingest import dedupe_key, ingest_all
 from relay.store.states import DeliveryKind, DeliveryState
 from relay.store.values import Callback, Conclusion, Settled, Unknown
@@ -94,9 +95,10 @@ def recover(connection: apsw.Connection, entries: Sequence[Entry], now: int) -> 
     return kept
 
 
-def heard(connection: apsw.Connection, account: str, since: int) -> bool:
-    """Whether a callback of this account came after that time."""
-    return bool(ask.value(connection, _HEARD, (EARS, account, since)))
+def heard(connection: apsw.Connection, account: str, since: int, after: int, now: int) -> bool:
+    """Whether somebody listened all the time since then, and a callback of this account came after."""
+    listened = listened_since(connection, since, now)
+    return listened and bool(ask.value(connection, _HEARD, (EARS, account, after)))
 
 
 def may_be_there(connection: apsw.Connection, unknown: Unknown) -> bool:

@@ -1,0 +1,121 @@
+"""Times in which nobody listened, what must not be concluded from their silence, and chats to fetch again."""
+
+from __future__ import annotations
+
+import apsw
+
+from relay.store.sqlite import ask
+from relay.store.values import Gap, Repair
+
+DEAF = 5_000  # ms without a sign of life of any receiver, which gives one every second
+MOST_CHATS = 5_000
+FORGOTTEN = 30 * 86_400_000  # ms after which nobody asks for a gap any more
+LATELY = 200  # messages of a chat, from the newest, among which its ears are looked for
+
+_LISTENED = "SELECT value FROM meta WHERE key = 'listened_at'"
+_LISTENING = "INSERT OR REPLACE INTO meta VALUES ('listened_at', ?)"
+_GAP = "INSERT INTO gaps (begins, ends) VALUES (?, ?)"
+# Silence confirms nothing while nobody listens: what was to be confirmed by then waits as much longer.
+_WAIT_LONGER = """
+UPDATE deliveries INDEXED BY deliveries_settle SET settle_at = settle_at + :ends - :begins
+WHERE settle_at > :begins AND state = 'accepted'
+"""
+_GAPS_SINCE = "SELECT 1 FROM gaps WHERE ends >= ? LIMIT 1"
+_OPEN = "SELECT id, begins, ends FROM gaps WHERE open = 1 AND ends <= ? ORDER BY ends LIMIT 1"
+# A loose index scan: one step to each chat, however many messages it has.
+_CHATS = """
+WITH RECURSIVE chats (chat) AS (
+  SELECT min(chat) FROM messages
+  UNION ALL SELECT (SELECT min(chat) FROM messages WHERE chat > chats.chat) FROM chats WHERE chat IS NOT NULL
+)
+SELECT chat, (SELECT acting FROM rooms WHERE rooms.chat = chats.chat) FROM chats
+WHERE chat IS NOT NULL AND chat <> '' LIMIT ?
+"""
+_EARS = """
+SELECT account FROM (
+  SELECT account FROM messages INDEXED BY messages_chat WHERE chat = ? ORDER BY id DESC LIMIT ?)
+WHERE account <> '' GROUP BY account
+"""
+_LAST_BEFORE = """
+SELECT svrid, received_at FROM messages INDEXED BY messages_chat
+WHERE chat = ? AND account = ? AND late = 0 AND svrid <> '' AND received_at <= ? ORDER BY id DESC LIMIT 1
+"""
+_REPAIR = """
+INSERT INTO repairs VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET ends = max(ends, excluded.ends), heard_at = max(heard_at, excluded.heard_at)
+"""
+_NEXT = "SELECT account, chat, after, begins, ends FROM repairs ORDER BY heard_at DESC LIMIT ?"
+
+
+def listened(connection: apsw.Connection, now: int, silence: int | None) -> None:
+    """A receiver is alive now, after so much silence by a clock that nobody sets; None: since its start."""
+    before = last_listened(connection)
+    if before is not None:
+        length = max(0, now - before) if silence is None else silence
+        if length > DEAF:
+            note(connection, now - length, now)
+    connection.execute(_LISTENING, (str(now),))
+
+
+def last_listened(connection: apsw.Connection) -> int | None:
+    """When a receiver gave its last sign of life; None where none ever did."""
+    found = ask.value(connection, _LISTENED)
+    return None if found is None else int(found)
+
+
+def deaf_since(connection: apsw.Connection, now: int) -> int | None:
+    """Since when nobody listens; None while somebody does, as far as is known."""
+    last = last_listened(connection)
+    return last if last is not None and now - last > DEAF else None
+
+
+def note(connection: apsw.Connection, begins: int, ends: int) -> None:
+    """Remember that nobody listened between these times."""
+    connection.execute(_GAP, (begins, ends))
+    connection.execute("DELETE FROM gaps WHERE open = 0 AND ends < ?", (ends - FORGOTTEN,))
+    connection.execute(_WAIT_LONGER, {"begins": begins, "ends": ends})
+
+
+def listened_since(connection: apsw.Connection, since: int, now: int) -> bool:
+    """Whether somebody listened all the time since then."""
+    return deaf_since(connection, now) is None and not ask.every(connection, _GAPS_SINCE, (since,))
+
+
+def open_gap(connection: apsw.Connection, before: int) -> Gap | None:
+    """The first gap that ended before a time, and whose chats are not listed yet."""
+    row = ask.first(connection, _OPEN, (before,))
+    return None if row is None else Gap(*row)
+
+
+def chats_of(connection: apsw.Connection, gap: Gap) -> list[tuple[Repair, int]]:
+    """Every chat that was known before a gap, by the account that acts there, and when it was heard last."""
+    found = []
+    for chat, acting in ask.every(connection, _CHATS, (MOST_CHATS,)):
+        ears = [acting] if acting else [row[0] for row in ask.every(connection, _EARS, (chat, LATELY))]
+        for account in ears:
+            svrid, heard_at = ask.first(connection, _LAST_BEFORE, (chat, account, gap.begins)) or ("", 0)
+            found.append((Repair(account, chat, svrid, gap.begins, gap.ends), heard_at))
+    return found
+
+
+def begin_repair(connection: apsw.Connection, gap: Gap, chats: list[tuple[Repair, int]]) -> None:
+    """List the chats that are to be fetched because of a gap; one that is listed already keeps its begin."""
+    rows = [
+        (each.account, each.chat, each.after, each.begins, each.ends, heard_at) for each, heard_at in chats
+    ]
+    connection.executemany(_REPAIR, rows)
+    connection.execute("UPDATE gaps SET open = 0 WHERE id = ?", (gap.id,))
+
+
+def repairs(connection: apsw.Connection, limit: int) -> list[Repair]:
+    """The chats to fetch next: where somebody spoke last first."""
+    return [Repair(*row) for row in ask.every(connection, _NEXT, (limit,))]
+
+
+def repaired(connection: apsw.Connection, repair: Repair) -> int:
+    """A chat has been fetched; how many are left. One that a later gap needs too stays listed."""
+    connection.execute(
+        "DELETE FROM repairs WHERE account = ? AND chat = ? AND ends = ?",
+        (repair.account, repair.chat, repair.ends),
+    )
+    return int(ask.value(connection, "SELECT count(*) FROM repairs"))

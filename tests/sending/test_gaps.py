@@ -1,0 +1,295 @@
+"""What was said while nobody listened is fetched, and nothing is concluded from such a silence."""
+
+from __future__ import annotations
+
+import pytest
+from bots import (
+    ANN,
+    BEN,
+    EAST,
+    MIRROR,
+    ONE,
+    REPLY,
+    ROOMS,
+    TWO,
+    WEST,
+    deliveries,
+    make_bot,
+    messages,
+    rule,
+    said,
+    states,
+)
+from sending.desk import stand
+from structlog.testing import capture_logs
+
+from relay.simulator.fault import Fault, Kind, When
+from relay.testing import Bot
+
+SEND, LOG = "/wechat/sendMessage", "/wechat/chatLogs"
+AFTER_THE_GAP = 6  # seconds in which what is live goes first
+
+
+async def beat(bot: Bot) -> None:
+    """The receiver gives a sign of life, as it does every second."""
+    await bot.store.beat("receiver", 1, {})
+
+
+async def listen(bot: Bot, seconds: float) -> None:
+    """Let time pass with a receiver that lives."""
+    for _ in range(int(seconds)):
+        await bot.pass_time(1)
+        await beat(bot)
+    await bot.work()
+
+
+async def miss(bot: Bot, chat: str, *texts: str, sender: str = ANN) -> None:
+    """Something is said, and no callback of it arrives."""
+    for text in texts:
+        bot.simulator.faults.add(Fault(Kind.DROP, times=len(ROOMS)))
+        bot.simulator.say(chat, sender, text)
+        await bot.simulator.settle()
+        bot.simulator.faults.clear()
+
+
+async def be_deaf(bot: Bot, *texts: str, chat: str = EAST, seconds: float = 60) -> None:
+    """No receiver lives for so long; these words are said meanwhile."""
+    await beat(bot)
+    bot.clock.jump(seconds / 2)
+    await miss(bot, chat, *texts)
+    bot.clock.jump(seconds / 2)
+    await beat(bot)
+    await listen(bot, AFTER_THE_GAP)
+
+
+async def greet(bot: Bot, *chats: str) -> None:
+    """Let the bot know these chats."""
+    for chat in chats:
+        bot.simulator.say(chat, BEN, "hello")
+    await bot.work()
+
+
+def log_calls(bot: Bot) -> int:
+    return sum(1 for each in bot.simulator.ledger.requests if each.path == LOG)
+
+
+@rule
+async def test_what_was_said_while_nobody_listened_is_mirrored_once_and_in_order() -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        await greet(bot, EAST)
+        await be_deaf(bot, "one", "two", "three")
+        assert said(bot, WEST) == ["hello", "one", "two", "three"]
+        await be_deaf(bot, seconds=30)
+        assert said(bot, WEST) == ["hello", "one", "two", "three"]
+
+
+@pytest.mark.parametrize(("late", "answers"), [("", 0), ('late = "skip"', 0), ('late = "act"', 1)])
+@rule
+async def test_a_late_message_is_answered_only_where_the_rule_says_so(late: str, answers: int) -> None:
+    async with make_bot(REPLY + late, configured=True) as bot:
+        await greet(bot, EAST)
+        await be_deaf(bot, "price")
+        assert said(bot, EAST).count("ten") == answers
+        (found,) = [row for row in await messages(bot) if row["text"] == "price"]
+        reasons = [line["reason"] for line in await bot.store.trace(int(str(found["id"])[1:]))]
+        assert ('late, and late = "skip"' in reasons) is (answers == 0)
+
+
+@rule
+async def test_a_route_may_skip_what_is_late() -> None:
+    async with make_bot(MIRROR + 'late = "skip"\n', configured=True) as bot:
+        await greet(bot, EAST)
+        await be_deaf(bot, "one")
+        assert said(bot, WEST) == ["hello"]
+
+
+@rule
+async def test_what_is_too_late_expires_as_if_it_had_been_heard_when_it_was_said() -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        await greet(bot, EAST)
+        await be_deaf(bot, "one", seconds=3_700)
+        assert ((await states(bot))[-1], said(bot, WEST)) == ("expired", ["hello"])
+
+
+@rule
+async def test_a_message_whose_callback_comes_after_all_is_acted_on_once() -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        await greet(bot, EAST)
+        await beat(bot)
+        bot.clock.jump(30)
+        bot.simulator.faults.add(Fault(Kind.LATE, seconds=90))
+        bot.simulator.say(EAST, ANN, "one")
+        bot.clock.jump(30)
+        await beat(bot)
+        await listen(bot, AFTER_THE_GAP)
+        assert said(bot, WEST) == ["hello", "one"]
+        await listen(bot, 60)
+        assert said(bot, WEST) == ["hello", "one"]
+
+
+@rule
+async def test_a_room_is_fetched_once_however_many_of_ours_are_in_it() -> None:
+    async with make_bot(accounts=(ONE, TWO), configured=True) as bot:
+        await greet(bot, EAST)
+        await be_deaf(bot, "one")
+        assert (log_calls(bot), [row["text"] for row in await messages(bot)].count("one")) == (1, 1)
+
+
+@rule
+async def test_chats_where_somebody_spoke_last_are_fetched_first_and_within_the_budget() -> None:
+    rooms = {f"R:{number}": (ONE, ANN, BEN) for number in range(6)}
+    toml = MIRROR + "[delivery]\nrepair_calls_per_minute = 2\n"
+    async with make_bot(toml, rooms=rooms | ROOMS, configured=True) as bot:
+        for room in rooms:
+            await greet(bot, room)
+            bot.clock.jump(1)
+        await be_deaf(bot, "missed", chat="R:5")
+        assert log_calls(bot) <= 4  # what is on its way together
+        assert [row["text"] for row in await messages(bot)].count("missed") == 1
+        await listen(bot, 180)
+        assert log_calls(bot) == 6
+
+
+@rule
+async def test_a_repair_goes_on_where_the_sender_died() -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        await greet(bot, EAST)
+        await beat(bot)
+        bot.clock.jump(30)
+        await miss(bot, EAST, "one")
+        bot.clock.jump(30)
+        await beat(bot)
+        await bot.restart()
+        await listen(bot, AFTER_THE_GAP)
+        assert said(bot, WEST) == ["hello", "one"]
+
+
+@rule
+async def test_callbacks_that_were_lost_make_a_gap() -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        await greet(bot, EAST)
+        await listen(bot, 2)
+        await miss(bot, EAST, "one")
+        await bot.store.count("lost_total", 1)
+        await listen(bot, AFTER_THE_GAP + 1)
+        assert said(bot, WEST) == ["hello", "one"]
+
+
+@rule
+async def test_a_receiver_that_gives_signs_of_life_makes_no_gap() -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        await greet(bot, EAST)
+        await listen(bot, 30)
+        assert log_calls(bot) == 0
+
+
+# -- silence -------------------------------------------------------------------
+
+
+@rule
+async def test_silence_confirms_nothing_while_nobody_listens() -> None:
+    async with make_bot(REPLY, configured=True) as bot:
+        await beat(bot)
+        bot.simulator.faults.add(Fault(Kind.DROP, echoes_only=True))
+        bot.simulator.say(EAST, ANN, "price")
+        await bot.work()
+        await bot.pass_time(120)
+        assert await states(bot) == ["accepted"]
+        await beat(bot)
+        await listen(bot, 58)
+        assert await states(bot) == ["accepted"]
+        await listen(bot, 3)
+        assert await states(bot) == ["delivered"]
+
+
+@rule
+async def test_absence_is_not_proven_by_a_time_in_which_nobody_listened() -> None:
+    async with make_bot(REPLY, configured=True) as bot:
+        await beat(bot)
+        bot.simulator.faults.add(Fault(Kind.CLOSE, when=When.BEFORE, path=SEND))
+        bot.simulator.say(EAST, ANN, "price")
+        await bot.work()
+        await bot.pass_time(20)
+        await beat(bot)
+        bot.simulator.say(WEST, BEN, "hello")
+        await listen(bot, 45)
+        (row,) = await deliveries(bot)
+        assert (row["state"], said(bot, EAST)) == ("held", ["price"])
+
+
+# -- a clock that is set -------------------------------------------------------
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+@rule
+async def test_a_clock_that_is_set_confirms_nothing_early_and_nothing_late(hours: int) -> None:
+    async with make_bot(REPLY, configured=True) as bot:
+        bot.simulator.say(EAST, ANN, "price")
+        await bot.work()
+        bot.clock.set_by(3_600 * hours)
+        await bot.work()
+        await bot.pass_time(58)
+        assert await states(bot) == ["accepted"]
+        await bot.pass_time(3)
+        assert await states(bot) == ["delivered"]
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+@rule
+async def test_a_clock_that_is_set_lets_nothing_expire(hours: int) -> None:
+    async with make_bot(REPLY + 'delay = "20m"\n', configured=True) as bot:
+        bot.simulator.say(EAST, ANN, "price")
+        await bot.work()
+        await bot.pass_time(2)
+        bot.clock.set_by(3_600 * hours)
+        await bot.work()
+        await bot.pass_time(1_190)
+        assert await states(bot) == ["queued"]
+        await bot.pass_time(10)
+        assert await states(bot) == ["accepted"]
+
+
+@rule
+async def test_a_clock_that_is_put_forward_lets_nobody_send_faster() -> None:
+    async with make_bot(REPLY + "[delivery]\nper_minute = 2\n", configured=True) as bot:
+        for number in range(4):
+            bot.simulator.say(EAST, ANN, f"price {number}")
+        await bot.work()
+        bot.clock.set_by(3_600)
+        await bot.work()
+        assert said(bot, EAST).count("ten") == 2
+        await bot.pass_time(60)
+        assert said(bot, EAST).count("ten") == 4
+
+
+@rule
+async def test_a_clock_that_is_set_makes_no_gap() -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        await greet(bot, EAST)
+        await listen(bot, 5)
+        bot.clock.set_by(3_600)
+        await listen(bot, 10)
+        assert log_calls(bot) == 0
+
+
+# -- what took effect twice ----------------------------------------------------
+
+
+@rule
+async def test_what_took_effect_twice_is_told_with_both_messages() -> None:
+    """Blind retries may double: then it is said which two messages they were."""
+    async with make_bot(REPLY + '[delivery]\non_unknown_send = "retry_blind"\n', configured=True) as bot:
+        bot.simulator.faults.add(Fault(Kind.CLOSE, when=When.AFTER, path=SEND))
+        bot.simulator.faults.add(Fault(Kind.LATE, echoes_only=True, seconds=45))
+        bot.simulator.faults.add(Fault(Kind.ERRCODE, path=LOG, errcode=406, times=2))
+        bot.simulator.say(EAST, ANN, "price")
+        await bot.work()
+        await bot.pass_time(30)
+        with capture_logs() as logs:
+            await bot.pass_time(60)
+        (told,) = [each for each in logs if each["event"] == "duplicate_effect"]
+        assert {told["first"], told["second"]} == {row["id"] for row in await messages(bot) if row["own"]}
+        assert (await stand(bot), (await bot.store.counters())["duplicate_effect_total"]) == (
+            [("delivered", "echo")],
+            1,
+        )
