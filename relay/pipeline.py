@@ -136,6 +136,7 @@ class Pipeline:
         except BaseException as exc:  # noqa: BLE001 - a border: logged, and in the trace
             page.tear_out()
             _note_error(call, exc, trace)
+            traceback.clear_frames(exc.__traceback__)  # what it held is free now, not once somebody looks
             return False
         outbox.changes += page.close()
         if not decisions and not own.lines:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import gc
 import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -342,6 +343,7 @@ class Router:
         """Once for each time that it began."""
         if not self._refused:
             self._refused = True
+            gc.collect()  # a handler may have left so much behind that SQLite finds no memory
             log.error("router_waits_for_storage", error=str(exc))
 
     async def _pause(self, seconds: float) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -340,3 +342,23 @@ def test_a_handler_may_ask_for_own_messages_by_its_settings(wanted: bool) -> Non
     plugin.on_message(include_own=lambda settings: bool(settings.rules))(lambda message, ctx: None)
     settings = cast(Any, SimpleNamespace(rules=["r"] if wanted else []))
     assert pipeline(Loaded("p", plugin, settings, 1, "folder", Path("p.py"))).includes_own is wanted
+
+
+@rule
+async def test_what_a_handler_held_is_free_once_it_has_failed() -> None:
+    class Large:
+        """Stands for more memory than there is."""
+
+    held: list[weakref.ref[Large]] = []
+
+    def fails(message: Message, ctx: Any) -> None:
+        large = Large()
+        held.append(weakref.ref(large))
+        raise MemoryError
+
+    gc.disable()
+    try:
+        assert len(errors(await run(loaded("fails", fails)))) == 1
+        assert held[0]() is None
+    finally:
+        gc.enable()
