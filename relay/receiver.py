@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from relay.clock import Clock
-from relay.intake import AGAIN, Intake
+from relay.intake import AGAIN, TELL_WITHIN, Intake
 from relay.sources import Network
 from relay.store.journal import Journal
 
@@ -88,6 +89,7 @@ class Receiver:
         self._coming: _Batch | None = None  # this turn's
         self._waiting: list[_Batch] = []  # for the disk
         self._late_bytes = 0
+        self._untold: Counter[str] = Counter()
         self._refused = False
         self._ended = False
         self._idle = asyncio.Event()
@@ -238,13 +240,17 @@ class Receiver:
         return was_late
 
     def _count_early(self, batch: _Batch) -> None:
+        """Count it now, and tell of it together with others: a line for each would itself be slow."""
         self._intake.uncounted["acked_before_durable_total"] += len(batch.bodies)
-        log.warning(
-            "callback_acknowledged_before_durable",
-            callbacks=len(batch.bodies),
-            bytes=batch.size,
-            spooled=batch.spooled,
-        )
+        if not self._untold:
+            asyncio.get_running_loop().call_later(TELL_WITHIN, self._tell)
+        self._untold["spooled" if batch.spooled else "in_memory"] += len(batch.bodies)
+
+    def _tell(self) -> None:
+        early, self._untold = self._untold, Counter()
+        if early:
+            kept = {where: early[where] for where in ("spooled", "in_memory")}
+            log.warning("callback_acknowledged_before_durable", callbacks=early.total(), **kept)
 
     def _lose(self, callbacks: int, size: int, reason: str) -> None:
         self._intake.uncounted["lost_total"] += callbacks
@@ -258,6 +264,7 @@ class Receiver:
             return
         ends_at = asyncio.get_running_loop().time() + seconds
         self._send_off()
+        self._tell()
         if self._waiting or self._journal.busy:
             self._idle.clear()
             self._try_again()
