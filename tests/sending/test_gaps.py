@@ -183,6 +183,30 @@ async def test_a_receiver_that_gives_signs_of_life_makes_no_gap() -> None:
         assert log_calls(bot) == 0
 
 
+@rule
+async def test_a_receiver_that_was_killed_makes_a_gap_however_soon_another_follows() -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        await greet(bot, EAST)
+        await bot.store.beat("receiver", 2, {})
+        await miss(bot, EAST, "one")
+        await listen(bot, 3 + 1 + AFTER_THE_GAP)
+        assert said(bot, WEST) == ["hello", "one"]
+        before = log_calls(bot)
+        await listen(bot, 20)
+        assert log_calls(bot) == before
+
+
+@rule
+async def test_a_receiver_that_ends_in_order_makes_no_gap() -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        await greet(bot, EAST)
+        await bot.store.beat("receiver", 2, {})
+        await beat(bot)
+        await bot.store.leave("receiver", 2)
+        await listen(bot, 20)
+        assert log_calls(bot) == 0
+
+
 # -- silence -------------------------------------------------------------------
 
 

@@ -308,7 +308,7 @@ class SqliteStore:
         def alive(db: apsw.Connection) -> None:
             queries.beat(db, role, pid, dict(note), now)
             if role == EAR:
-                gaps.listened(db, now, silence)
+                gaps.listened(db, pid, now, silence)
 
         await self._db.write(alive, synced=False)
         self._listened_at = self._clock.steady()

@@ -8,12 +8,20 @@ from relay.store.sqlite import ask
 from relay.store.values import Gap, Repair
 
 DEAF = 5_000  # ms without a sign of life of any receiver, which gives one every second
+DEAD = 3_000  # ms after which a receiver that another one has followed is dead
 MOST_CHATS = 5_000
 FORGOTTEN = 30 * 86_400_000  # ms after which nobody asks for a gap any more
 LATELY = 200  # messages of a chat, from the newest, among which its ears are looked for
 
 _LISTENED = "SELECT value FROM meta WHERE key = 'listened_at'"
 _LISTENING = "INSERT OR REPLACE INTO meta VALUES ('listened_at', ?)"
+# A receiver that ends in order takes itself off the list, and serves until then.
+_DIED = """
+SELECT max(beat) FROM processes
+WHERE role = 'receiver' AND pid <> :pid AND beat BETWEEN :mourned + 1 AND :now - :dead
+"""
+_MOURNED = "SELECT value FROM meta WHERE key = 'receiver_died_at'"
+_MOURN = "INSERT OR REPLACE INTO meta VALUES ('receiver_died_at', ?)"
 _GAP = "INSERT INTO gaps (begins, ends) VALUES (?, ?)"
 # Silence confirms nothing while nobody listens: what was to be confirmed by then waits as much longer.
 _WAIT_LONGER = """
@@ -47,14 +55,25 @@ ON CONFLICT DO UPDATE SET ends = max(ends, excluded.ends), heard_at = max(heard_
 _NEXT = "SELECT account, chat, after, begins, ends FROM repairs ORDER BY heard_at DESC LIMIT ?"
 
 
-def listened(connection: apsw.Connection, now: int, silence: int | None) -> None:
+def listened(connection: apsw.Connection, pid: int, now: int, silence: int | None) -> None:
     """A receiver is alive now, after so much silence by a clock that nobody sets; None: since its start."""
+    _mourn(connection, pid, now)
     before = last_listened(connection)
     if before is not None:
         length = max(0, now - before) if silence is None else silence
         if length > DEAF:
             note(connection, now - length, now)
     connection.execute(_LISTENING, (str(now),))
+
+
+def _mourn(connection: apsw.Connection, pid: int, now: int) -> None:
+    """A receiver that was killed may have cut off what it was about to read, however soon it was followed."""
+    mourned = int(ask.value(connection, _MOURNED) or 0)
+    asked = {"pid": pid, "now": now, "dead": DEAD, "mourned": mourned}
+    died_at = ask.value(connection, _DIED, asked)
+    if died_at is not None:
+        connection.execute(_MOURN, (str(died_at),))
+        note(connection, died_at, now)
 
 
 def last_listened(connection: apsw.Connection) -> int | None:
