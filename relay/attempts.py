@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 from relay.store.states import AttemptOutcome, DeliveryState
 from relay.store.values import Delivery, Intent, Result
@@ -12,6 +14,8 @@ TOKEN_CODES = frozenset({110, 111, 112})  # one new token, one more try
 CONFIGURATION_CODES = frozenset({101, 102, 103, 113, 114})  # stop sending, tell the operator
 THROTTLE_CODE = 407
 REFUSAL_CODES = frozenset({405, 406})
+
+SHORTEST_REST, LONGEST_REST = 1_000, 300_000  # ms, whatever Retry-After says
 
 _BACKOFF = (1_000, 3_000, 9_000, 27_000, 81_000, 243_000, 300_000)  # ms before the next attempt
 
@@ -55,6 +59,21 @@ def _words(answer: Answer) -> str:
     if answer.errcode is None:
         return f"HTTP {answer.status} without a readable errcode"
     return f"errcode {answer.errcode}: {answer.message}" if answer.message else f"errcode {answer.errcode}"
+
+
+def asked_rest(answer: Answer, now: int) -> int | None:
+    """Milliseconds for which the platform asks to be left alone, within bounds; None for nonsense."""
+    text = answer.retry_after.strip()
+    try:
+        rest = float(text) * 1000 if text.isascii() and text[:1].isdigit() else _until(text) - now
+    except (ValueError, OverflowError):
+        return None
+    return round(min(max(rest, SHORTEST_REST), LONGEST_REST)) if math.isfinite(rest) and rest > 0 else None
+
+
+def _until(date: str) -> float:
+    """An HTTP date in milliseconds; ValueError for anything else."""
+    return parsedate_to_datetime(date).timestamp() * 1000
 
 
 @dataclass(frozen=True, slots=True)

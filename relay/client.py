@@ -22,6 +22,7 @@ log = structlog.get_logger("relay.client")
 
 REFRESH_AT = 0.8  # of a token's life
 MOST_ANSWER_BYTES = 4 * 1024 * 1024
+MOST_HEADER = 100  # characters of one that is read
 # Shorter than the platform's own, whatever it is: on a connection that it has
 # closed already, a request looks sent although nothing arrived.
 KEEP_ALIVE = 4.0
@@ -93,7 +94,9 @@ class HttpTransport:
             content = await response.content.read(MOST_ANSWER_BYTES)
             if not response.content.at_eof():
                 content += await _rest(response, MOST_ANSWER_BYTES - len(content))
-            return read_answer(response.status, content)
+            told = read_answer(response.status, content)
+            asked = response.headers.get("Retry-After", "")[:MOST_HEADER]
+            return replace(told, retry_after=asked) if asked else told
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

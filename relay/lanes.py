@@ -12,7 +12,8 @@ from relay.store.values import Pause
 WINDOW = 60_000  # ms: the platform counts per minute
 PAUSE_STEPS = (5_000, 15_000, 30_000, 60_000)  # ms: a throttled account waits longer each time
 HALT_STEP = 30_000  # ms between looks whether the platform takes us again
-LONGEST_PAUSE = 60_000  # ms; one that seems longer is the work of a clock that was put back
+LONGEST_PAUSE = 300_000  # ms; one that seems longer is the work of a clock that was put back
+EASED = (1, 2, 4, 8)  # requests at a time with which an account comes back, one step with each that is taken
 EVERYBODY = ""  # the account of a pause that holds up all
 
 
@@ -84,12 +85,15 @@ class Lanes:
         self._chance = chance
         self._lanes: dict[str, Lane] = {}
         self._pauses: dict[str, Pause] = {}
+        self._eased: dict[str, int] = {}  #: by account, how many were taken since its pause
+        self._closed = False
 
     def restore(self, starts: Iterable[tuple[str, int]], pauses: Iterable[Pause]) -> None:
         """Go on where an earlier process was: a restart is no way around the pace."""
         for account, start in starts:
             self._lane(account).remember(start)
         self._pauses = {pause.account: pause for pause in pauses}
+        self._eased = dict.fromkeys(self._pauses, 0)
 
     def shift(self, by: int) -> None:
         """The clock was set: that lets nobody send faster, and holds up nobody for longer."""
@@ -104,7 +108,7 @@ class Lanes:
 
     def room(self, account: str, now: int) -> int:
         """How many messages the account may send now."""
-        if any(now < pause.until <= now + LONGEST_PAUSE for pause in self._held_by(account)):
+        if self._closed or any(now < pause.until <= now + LONGEST_PAUSE for pause in self._held_by(account)):
             return 0
         return self._lane(account).room(now)
 
@@ -116,21 +120,38 @@ class Lanes:
         """Take note of a request with so many messages."""
         self._lane(account).use(messages, now)
 
-    def throttled(self, account: str, reason: str, now: int) -> Pause:
-        """The pause that a refusal for the rate asks for; each in a row is longer."""
+    def share(self, account: str, most: int) -> int:
+        """How many requests of the account may be on their way: after a pause one, then more in steps."""
+        taken = min((self._eased[each] for each in (account, EVERYBODY) if each in self._eased), default=None)
+        return most if taken is None else min(most, EASED[min(taken, len(EASED) - 1)])
+
+    def throttled(self, account: str, reason: str, now: int, asked: int | None = None) -> Pause:
+        """The pause that a refusal for the rate asks for, `asked` in so many words; else each is longer."""
         earlier = self._pauses.get(account)
         if earlier is not None and earlier.until > now:
             return earlier  # requests that were under way together are one refusal
         step = earlier.step + 1 if earlier else 1
-        until = now + PAUSE_STEPS[min(step, len(PAUSE_STEPS)) - 1]
+        until = now + (asked or PAUSE_STEPS[min(step, len(PAUSE_STEPS)) - 1])
         return self._pause(Pause(account, until, step, reason))
 
     def halted(self, reason: str, now: int) -> Pause:
         """The pause for all that a refusal of who we are asks for."""
         return self._pause(Pause(EVERYBODY, now + HALT_STEP, 1, reason))
 
+    def close_all(self, reason: str, until: int, step: int) -> Pause:
+        """Let nobody send before `open_all`; `until` is when that may be."""
+        self._closed = True
+        return self._pause(Pause(EVERYBODY, until, step, reason))
+
+    def open_all(self) -> list[Pause]:
+        """Let everybody send again, in steps."""
+        self._closed = False
+        self._pauses.pop(EVERYBODY, None)
+        return [Pause(EVERYBODY, 0, 0, "")]
+
     def succeeded(self, account: str, now: int) -> list[Pause]:
         """The pauses that an accepted request ends: those it waited for, not one that began meanwhile."""
+        self._ease(account)
         past = [pause for pause in self._held_by(account) if pause.until <= now]
         over = [self._pauses.pop(pause.account) for pause in past]
         return [Pause(pause.account, 0, 0, "") for pause in over]
@@ -139,8 +160,16 @@ class Lanes:
         found = (self._pauses.get(account), self._pauses.get(EVERYBODY))
         return [pause for pause in found if pause is not None]
 
+    def _ease(self, account: str) -> None:
+        for each in (account, EVERYBODY):
+            if each in self._eased:
+                self._eased[each] += 1
+                if self._eased[each] >= len(EASED):
+                    del self._eased[each]
+
     def _pause(self, pause: Pause) -> Pause:
         self._pauses[pause.account] = pause
+        self._eased[pause.account] = 0
         return pause
 
     def _lane(self, account: str) -> Lane:

@@ -10,7 +10,7 @@ from itertools import groupby, takewhile
 import structlog
 
 from relay import outcomes
-from relay.attempts import CONFIGURATION_CODES, NoAnswer, Policy, classify, results
+from relay.attempts import CONFIGURATION_CODES, NoAnswer, Policy, asked_rest, classify, results
 from relay.client import Client
 from relay.clock import Clock, Drift
 from relay.directory import Directory
@@ -21,6 +21,7 @@ from relay.lanes import WINDOW, Lanes
 from relay.lookup import Lookup, LookupSettings
 from relay.names import Names
 from relay.notices import Notices
+from relay.outage import Outage
 from relay.store.protocol import Store
 from relay.store.states import AttemptOutcome, DeliveryKind
 from relay.store.values import Delivery, Intent, Pause, Result, Signal, Tracked, Verdict
@@ -68,6 +69,7 @@ class Sender:
         history = History(client, store, clock)
         self._lookup = Lookup(store, history, clock, settings.lookup)
         self._gaps = Gaps(store, history, clock, settings.repair_calls)
+        self._outage = Outage(client, lanes, clock)
         self._drift = Drift(clock)
         self._watch = Watch(store, clock)
         self._requests = Tasks()
@@ -75,6 +77,7 @@ class Sender:
         self._errands = Tasks()
         self._asking = Tasks()
         self._repairing = Tasks()
+        self._probing = Tasks()
         self._epoch = 0
         self._found: list[list[Delivery]] = []  #: requests that can be made of what was due at `_found_at`
         self._found_at = 0
@@ -88,7 +91,7 @@ class Sender:
             if not await self.step():
                 await self._watch.wait(self._idle())
         await self._requests.wait()
-        for errands in (self._errands, self._asking, self._repairing):
+        for errands in (self._errands, self._asking, self._repairing, self._probing):
             await errands.cancel()
 
     def _idle(self) -> float:
@@ -98,14 +101,14 @@ class Sender:
 
     async def drain(self) -> None:
         """Send and settle everything that can be by now."""
-        everything = (self._requests, self._errands, self._asking, self._repairing)
+        everything = (self._requests, self._errands, self._asking, self._repairing, self._probing)
         while await self.step() or any(everything):
             for tasks in everything:
                 await tasks.wait()
 
     async def step(self) -> bool:
         """Settle what came back, then start what is due; true when there may be more to do at once."""
-        for tasks in (self._requests, self._errands, self._asking, self._repairing):
+        for tasks in (self._requests, self._errands, self._asking, self._repairing, self._probing):
             tasks.check()
         if not self._epoch:
             await self._begin()
@@ -121,10 +124,20 @@ class Sender:
         """What is asked of the platform beside all sending."""
         if self._directory.due() and not self._errands:
             self._errands.start(self._directory.refresh())
+        if self._outage.due() and not self._probing:
+            self._probing.start(self._probe())
         if not self._asking and await self._lookup.due():
             self._asking.start(self._lookup.ask())
         if not self._repairing and await self._gaps.due():
             self._repairing.start(self._gaps.repair())
+
+    async def _probe(self) -> None:
+        await self._tell_pauses(await self._outage.probe())
+
+    async def _tell_pauses(self, pauses: Sequence[Pause]) -> None:
+        for pause in pauses:
+            await self._store.set_pause(pause)
+        await self._notices.paused(pauses, self._clock.now())
 
     async def _heed_the_clock(self) -> None:
         """A clock that was set lets nothing expire, confirms nothing, and changes nobody's pace."""
@@ -249,7 +262,7 @@ class Sender:
         answer = await self._exchange(intents)
         now = self._clock.now()
         # The lane first: what goes back to queued must find it closed already.
-        pauses = self._mind_lane(intents[0].delivery.account, answer, now)
+        pauses = self._mind_lane(intents[0].delivery.account, answer, now) + self._outage.heard(answer)
         ended = results(intents, answer, self._settings.policy, now)
         await self._record(ended, pauses)
         await self._notices.ended(intents, ended)
@@ -305,7 +318,8 @@ class Sender:
         if ending.outcome is AttemptOutcome.TAKEN:
             return self._lanes.succeeded(account, now)
         if ending.outcome is AttemptOutcome.THROTTLED:
-            return [self._lanes.throttled(account, ending.error or "", now)]
+            asked = asked_rest(answer, now) if isinstance(answer, Answer) else None
+            return [self._lanes.throttled(account, ending.error or "", now, asked)]
         if ending.outcome is AttemptOutcome.NOT_EXECUTED:
             told = "configuration" if ending.code in CONFIGURATION_CODES else "token"
             log.error("sending_stopped", error=ending.error, cause=told)
@@ -334,7 +348,7 @@ class _Turn:
             return []
         if account not in self._share:
             # No account takes so many that its own trouble leaves no room for others'.
-            self._share[account] = SHARE - len(busy)
+            self._share[account] = self._lanes.share(account, SHARE) - len(busy)
             self._pace[account] = self._lanes.room(account, self._now)
         if self._share[account] <= 0:
             return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -58,8 +59,28 @@ async def asgi_call(
     client: tuple[str, int] = ("127.0.0.1", 50000),
 ) -> tuple[int, bytes]:
     """One request to an ASGI app, without a socket: status and body."""
+    told = await _exchange(app, method, path, body, query or {}, headers or {}, client)
+    return told.status, told.body
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def _exchange(  # noqa: PLR0913, RUF100 - what a request is made of
+    app: Any,  # noqa: ANN401, RUF100 - any ASGI app
+    method: str,
+    path: str,
+    body: bytes,
+    query: Mapping[str, str],
+    headers: Mapping[str, str],
+    client: tuple[str, int] = ("127.0.0.1", 50000),
+) -> _Told:
     parts: list[bytes] = []
-    status = 0
+    status, said = 0, dict[str, str]()
     told = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
@@ -68,9 +89,12 @@ async def asgi_call(
     async def send(message: dict[str, Any]) -> None:
         nonlocal status
         status = message.get("status", status)
+        said.update(
+            (name.decode().lower(), value.decode("latin-1")) for name, value in message.get("headers", ())
+        )
         parts.append(message.get("body", b""))
 
-    named = {"host": "127.0.0.1", "content-length": str(len(body)), **(headers or {})}
+    named = {"host": "127.0.0.1", "content-length": str(len(body)), **headers}
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -80,13 +104,13 @@ async def asgi_call(
         "path": path,
         "raw_path": path.encode(),
         "root_path": "",
-        "query_string": urlencode(query or {}).encode(),
+        "query_string": urlencode(query).encode(),
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in named.items()],
         "client": client,
         "server": ("127.0.0.1", 80),
     }
     await app(scope, receive, send)
-    return status, b"".join(parts)
+    return _Told(status, said, b"".join(parts))
 
 
 class AsgiTransport:
@@ -100,9 +124,11 @@ class AsgiTransport:
     ) -> Answer | NoAnswer:
         """One request, answered at once, or hung up on."""
         try:
-            return read_answer(*await asgi_call(self._app, method, path, body=body, query=query))
+            told = await _exchange(self._app, method, path, body, query or {}, {})
         except ConnectionError as exc:
             return NoAnswer(True, type(exc).__name__)
+        answer = read_answer(told.status, told.body)
+        return replace(answer, retry_after=told.headers.get("retry-after", ""))
 
     async def close(self) -> None:
         """There is nothing to let go of."""

@@ -31,6 +31,8 @@ class Answer:
     data: bytes = field(default=b"", repr=False)
     pager: bytes = field(default=b"", repr=False)
     body: bytes = field(default=b"", repr=False)
+    retry_after: str = ""
+    """The header of that name, whatever it says."""
 
 
 @dataclass(frozen=True, slots=True)
