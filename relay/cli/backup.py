@@ -33,7 +33,7 @@ Examples:
 """
 
 
-BESIDE = ("", "-wal", "-shm", "-journal", ".lock", ".journal")
+BESIDE = ("", "-wal", "-shm", "-journal", ".lock", ".journal", ".ballast")
 """What the names of the bot's own files end with."""
 
 

@@ -8,6 +8,7 @@ from relay.language import Language
 
 _CHINESE = (
     (r"own", "我方消息"),
+    (r"forgotten", "已被 relay forget 清除"),
     (r"own, and heard by another of our accounts", "我方消息，由另一个账号听到"),
     (r"own, and may be an echo", "我方消息，可能是回声"),
     (r"copy of (m\d+)", r"\1 的副本"),

@@ -181,6 +181,57 @@ BACKUP_UNTOUCHED = Text(
     "数据库没有变，也没有留下半个备份", "the database is as it was, and no half of a copy is left"
 )
 
+NO_PERSON = Text("{wxid} 不是一个人的 id", "{wxid} is not the id of a person")
+NO_PERSON_HINT = Text(
+    "relay messages --ids 显示发送者的 id", "`relay messages --ids` shows the ids of senders"
+)
+OUR_OWN = Text("{wxid} 是我方账号", "{wxid} is an account of ours")
+ON_THE_WAY = Text("{count} 个相关的投递正在途中", "{count} deliveries of theirs are on their way")
+ON_THE_WAY_HINT = Text(
+    "过一分钟再试；relay deliveries --state sending,unknown 可以看到",
+    "try again in a minute; `relay deliveries --state sending,unknown` shows them",
+)
+STILL_OPEN = Text("{count} 个相关的投递还没有发出", "{count} deliveries of theirs are still to be sent")
+STILL_OPEN_HINT = Text("先等它们发完，或用 --yes 丢弃它们", "wait until they are, or drop them with --yes")
+FORGET_QUESTION = Text(
+    "清除 {wxid} 的 {messages} 条消息和 {deliveries} 个投递的内容？无法恢复",
+    "Remove {messages} messages of {wxid} for good, and what is in {deliveries} deliveries?",
+)
+NOBODY_TO_ASK_OF = Text(
+    "涉及 {wxid} 的 {messages} 条消息，这里无法询问",
+    "it is about {messages} messages of {wxid}, and there is nobody to ask",
+)
+FORGOTTEN = Text(
+    "已清除 {wxid}：{messages} 条消息，{deliveries} 个投递的内容（丢弃 {discarded} 个），"
+    "{names} 个名字，{plugin_state} 项插件记录。",
+    "Removed of {wxid}: {messages} messages, the content of {deliveries} deliveries ({discarded} dropped), "
+    "{names} names, {plugin_state} values of plugins.",
+)
+LOG_NOT_CUT = Text(
+    "有程序一直在读，relay.db-wal 里可能还有残留；过一会儿再执行一次",
+    "somebody reads all the time, so relay.db-wal may still hold some of it; run this once more later",
+)
+NOT_REACHED_ARE = Text("没有清除的：", "What this does not reach:")
+NOT_REACHED = {
+    "backups": Text("数据库的备份", "copies of the database"),
+    "platform": Text(
+        "平台自己的消息记录，以及各个聊天里的消息", "the platform's own log, and the chats themselves"
+    ),
+    "damaged": Text("读不出的正文", "bodies that could not be read"),
+    "journal": Text(
+        "relay.db.journal 和 spool 里加密的回调",
+        "encrypted callbacks in relay.db.journal and in the spool",
+    ),
+    "others": Text(
+        "别人提到或引用的话，插件记在别处的值",
+        "what others said of them or quoted, and what plugins keep under other keys",
+    ),
+    "ids": Text(
+        "消息的 id；一天内发给此人的投递，以此人为目标的空壳",
+        "ids of messages; and of deliveries of the last day, a shell that names its target",
+    ),
+}
+
 # --- diagnose ------------------------------------------------------------------------------------
 
 ALL_READ = Text("收到的正文都读出来了。", "Every body that came could be read.")

@@ -62,6 +62,7 @@ class Database:
             connection.set_busy_timeout(BUSY_TIMEOUT)
             connection.pragma("auto_vacuum", "incremental")  # only a file that is still empty can learn that
             connection.pragma("journal_mode", "wal")
+            connection.pragma("secure_delete", True)  # what is removed leaves nothing in the file's free room
             connection.pragma("journal_size_limit", LONG_LOG * PAGE)
             connection.pragma("synchronous", self._synchronous)
             connection.pragma("foreign_keys", True)

@@ -141,7 +141,7 @@ def _may_be_echo(connection: apsw.Connection, new: _Candidate) -> bool:
     }
     said = content_of(new.raw)
     return any(
-        awaited or same_content(content_of(entry or body), said)
+        awaited or not (sent := content_of(entry or body)) or same_content(sent, said)
         for entry, body, awaited in ask.every(connection, _MAY_BE_ECHO, asked)
     )
 

@@ -11,11 +11,14 @@ from relay.store.sqlite.routing import next_position
 from relay.store.states import DeliveryState
 from relay.store.values import Operated
 
-_RETRY = """
+NOTHING = "x'7b7d'"  # {}: what stands where a content was that is forgotten
+
+_RETRY = f"""
 UPDATE deliveries
 SET state = 'queued', position = ?2, spent = 0, spoken = 0, doubtful = 0, retry_at = 0, due_at = ?3,
     expires_at = ?3 + ?4, evidence = NULL, error = NULL, updated_at = ?3
 WHERE id = ?1 AND state IN ('held', 'failed', 'expired')
+  AND coalesce(body, (SELECT raw FROM messages WHERE messages.id = entry)) IS NOT {NOTHING}
 """
 _DISCARD = """
 UPDATE deliveries SET state = 'discarded', updated_at = ?2
