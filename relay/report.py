@@ -13,6 +13,7 @@ from relay.errors import PluginError, Problem
 from relay.language import Language, Text
 from relay.loader import Found, Loaded
 from relay.log import Masking
+from relay.patience import is_short, measured
 from relay.questions import (
     LARGEST_ID,
     chats_asked,
@@ -27,6 +28,7 @@ from relay.store.protocol import Row, Store
 from relay.store.sqlite.queries import rfc3339
 
 SILENT = 10_000  # ms after which a role that reports every second is taken for dead
+MOST_REPAIRS = 10_000  # chats that wait to be fetched again, as told
 MOST_EXPLAINED = 10_000  # deliveries of one message that are told
 NO_MESSAGE = Text("没有消息 {id}", "there is no message {id}")
 NO_MESSAGE_HINT = Text(
@@ -74,8 +76,16 @@ class Report:
             "account_names": await self._names(accounts),
             "pauses": await self._pauses(now),
             "platform_ips": await self._platform_ips(),
+            "echoes": await self._echoes(),
+            "repairs": len(await self._store.repairs(MOST_REPAIRS)),
             "counters": await self._store.counters(),
         }
+
+    async def _echoes(self) -> Row:
+        """Within how many milliseconds 99 of 100 echoes come, and whether `resolve_within` is too short."""
+        p99 = await measured(self._store)
+        within = int(self._config.delivery.resolve_within)
+        return {"p99_ms": p99, "resolve_within_ms": within, "short": is_short(within, p99)}
 
     async def _unreadable(self) -> Row:
         """How many bodies, or parts of them, could not be read, and when the last came that is still kept."""

@@ -22,6 +22,7 @@ from relay.lookup import Lookup, LookupSettings
 from relay.names import Names
 from relay.notices import Notices
 from relay.outage import Outage
+from relay.patience import Patience
 from relay.store.protocol import Store
 from relay.store.states import AttemptOutcome, DeliveryKind
 from relay.store.values import Delivery, Intent, Pause, Result, Signal, Tracked, Verdict
@@ -70,6 +71,7 @@ class Sender:
         self._lookup = Lookup(store, history, clock, settings.lookup)
         self._gaps = Gaps(store, history, clock, settings.repair_calls)
         self._outage = Outage(client, lanes, clock)
+        self._patience = Patience(store, clock, settings.policy.resolve_within)
         self._drift = Drift(clock)
         self._watch = Watch(store, clock)
         self._requests = Tasks()
@@ -126,6 +128,7 @@ class Sender:
             self._errands.start(self._directory.refresh())
         if self._outage.due() and not self._probing:
             self._probing.start(self._probe())
+        await self._patience.look()
         if not self._asking and await self._lookup.due():
             self._asking.start(self._lookup.ask())
         if not self._repairing and await self._gaps.due():

@@ -60,6 +60,7 @@ def _show(config: Config, report: Told) -> None:
         (texts.PROCESSES, _processes),
         (texts.DELIVERIES, _deliveries),
         (texts.PAUSES, _pauses),
+        (texts.ECHOES, _echoes),
         (texts.ACCOUNTS, _accounts),
         (texts.CALLBACKS_FROM, _callbacks_from),
         (texts.PLUGINS, _plugins),
@@ -124,6 +125,17 @@ def _pauses(report: Told, view: View) -> Iterator[Line]:
         who = view.who(pause["account"]) if pause["account"] else Styled(view.said(texts.PLATFORM))
         told = view.said(texts.PAUSED, until=view.when(pause["until"]), reason=clean(pause["reason"]))
         yield who, Styled(told, "yellow")
+
+
+def _echoes(report: Told, view: View) -> Iterator[Line]:
+    """Only what is amiss."""
+    echoes = report["echoes"]
+    if echoes["short"]:
+        p99, within = (round(echoes[key] / 1000, 1) for key in ("p99_ms", "resolve_within_ms"))
+        told = view.said(texts.SHORT_PATIENCE, p99=p99, within=within)
+        yield (Styled(told, "yellow"),)
+    if report["repairs"]:
+        yield (Styled(view.said(texts.REPAIRING, count=report["repairs"]), "yellow"),)
 
 
 def _accounts(report: Told, view: View) -> Iterator[Line]:

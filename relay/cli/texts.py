@@ -265,6 +265,12 @@ NO_ACCOUNTS = Text("还不知道；在列出之前不处理消息", "not known y
 PAUSES = Text("暂停", "Paused")
 PAUSED = Text("到 {until}：{reason}", "until {until}: {reason}")
 PLATFORM = Text("整个平台", "the whole platform")
+ECHOES = Text("核对", "Checking up")
+SHORT_PATIENCE = Text(
+    "99% 的回声要 {p99} 秒，而 delivery.resolve_within 是 {within} 秒：至少写它的三倍",
+    "99 of 100 echoes take {p99} s, and delivery.resolve_within is {within} s: make it three times as long",
+)
+REPAIRING = Text("{count} 个会话等着补上没人听时说的话", "{count} chats wait to be fetched again after a gap")
 CALLBACKS_FROM = Text("回调来源", "Callbacks from")
 EVERYBODY_YET = Text(
     "任何地址：平台的列表还从未取到", "any address: the platform's list has never been fetched"

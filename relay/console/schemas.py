@@ -19,6 +19,7 @@ NAME: Schema = {
     "type": ["string", "null"],
     "description": "What the id beside it is called, as far as known.",
 }
+MAYBE_NUMBER: Schema = {"type": ["integer", "null"], "minimum": 0}
 MAYBE: Schema = {"type": ["string", "null"]}
 NAMES: Schema = {"type": "object", "additionalProperties": TEXT}
 MESSAGE_ID: Schema = {"type": "string", "pattern": "^[mM]?[0-9]{1,18}$"}
@@ -159,6 +160,8 @@ SCHEMAS: Mapping[str, Schema] = {
             "processes": rows(PROCESS),
             "plugins": rows(PLUGIN),
             "unreadable": shape({"count": NUMBER, "last_at": MAYBE}),
+            "echoes": shape({"p99_ms": MAYBE_NUMBER, "resolve_within_ms": NUMBER, "short": FLAG}),
+            "repairs": NUMBER,
             "accounts": rows(TEXT),
             "account_names": NAMES,
             "pauses": rows(shape({"account": TEXT, "until": TIME, "reason": TEXT})),

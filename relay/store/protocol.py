@@ -181,6 +181,9 @@ class Store(Protocol):
     async def conclude(self, concluded: Sequence[Conclusion]) -> list[Settled]:
         """Take the steps that follow for unknown deliveries, each only where its attempt is unknown still."""
 
+    async def echo_p99(self) -> int | None:
+        """The milliseconds within which 99 of 100 echoes came lately; None where there were too few."""
+
     async def note_gap(self, begins: int, ends: int) -> None:
         """Remember a time in which nobody may have listened; silence in it confirms nothing."""
 

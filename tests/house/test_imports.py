@@ -49,6 +49,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "outcomes",
         "history",
         "lookup",
+        "patience",
         "outage",
         "gaps",
         "directory",

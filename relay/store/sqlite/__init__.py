@@ -254,6 +254,10 @@ class SqliteStore:
         now = self._clock.now()
         return await self._db.write(lambda db: unknowns.conclude(db, concluded, now))
 
+    async def echo_p99(self) -> int | None:
+        now = self._clock.now()
+        return await self._db.read(lambda db: signals.echo_p99(db, now))
+
     async def note_gap(self, begins: int, ends: int) -> None:
         await self._db.write(lambda db: gaps.note(db, begins, ends))
 

@@ -51,6 +51,22 @@ WHERE delivery = ? AND number = ? AND echo IS NULL
 _FIRST_ECHO = "SELECT echo FROM attempts WHERE delivery = ? AND number = ?"
 _SPOKEN_OF = "UPDATE attempts SET failure = ? WHERE delivery = ? AND number = ? AND failure IS NULL"
 
+MEASURED = 5_000  # attempts, from the newest, whose echoes are timed
+LEAST_ECHOES = 20  # that tell anything
+MEASURED_FOR = 86_400_000  # ms
+_ECHO_TIMES = """
+SELECT max(m.received_at - a.started_at, 0) FROM (
+  SELECT started_at, echo FROM attempts INDEXED BY attempts_pace
+  WHERE started_at >= ? ORDER BY started_at DESC LIMIT ?) a
+JOIN messages m ON m.id = a.echo WHERE m.late = 0 ORDER BY 1
+"""
+
+
+def echo_p99(connection: apsw.Connection, now: int) -> int | None:
+    """The milliseconds within which 99 of 100 echoes came lately; None where there were too few."""
+    times = [row[0] for row in ask.every(connection, _ECHO_TIMES, (now - MEASURED_FOR, MEASURED))]
+    return times[len(times) * 99 // 100] if len(times) >= LEAST_ECHOES else None
+
 
 def signals(connection: apsw.Connection, after: tuple[int, int], limit: int) -> list[Signal]:
     """Own messages and failure events nobody has looked at, beyond those two ids, oldest first."""
