@@ -26,7 +26,7 @@ class Restless:
     """A bot's time, in which no pause takes any."""
 
     def __init__(self, clock: ManualClock) -> None:
-        self.now = clock.now
+        self.now, self.steady = clock.now, clock.steady
 
     async def sleep(self, seconds: float) -> None:
         """Return at once."""
