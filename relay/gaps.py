@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import structlog
 
@@ -17,6 +18,7 @@ log = structlog.get_logger("relay.gaps")
 CLOCKS_DIFFER = 5_000  # ms by which the platform's clock may be before or behind ours
 SETTLE = 5_000  # ms after the end of a gap in which what is live goes first
 AT_ONCE = 4  # calls on their way
+MOST_TRIES = 30  # of one chat, each after a rest
 LOOK = 1_000  # ms between two looks
 LOSSES = ("lost_total", "answers_late_total")  # counters of callbacks that nobody may have heard
 COUNTED = "losses_counted"  # in meta: how many there were, and when that was written
@@ -35,6 +37,7 @@ class Gaps:
         self._look_at = 0
         self._recovered = 0
         self._counted_at: int | None = None
+        self._tries: Counter[tuple[str, str]] = Counter()
 
     async def due(self) -> bool:
         """Whether there is something to fetch, and leave to ask."""
@@ -66,12 +69,23 @@ class Gaps:
             until=repair.ends + CLOCKS_DIFFER,
         )
         pulled = await self._history.pull(wanted, self._budget)
-        if pulled.word is Word.SILENT:
+        if pulled.word is Word.SILENT and not self._is_hopeless(repair):
+            await self._store.postpone(repair)
             return False
         self._recovered += pulled.recovered
         if not await self._store.repaired(repair):
             log.info("gap_repaired", messages=self._recovered)
             self._recovered = 0
+        return True
+
+    def _is_hopeless(self, repair: Repair) -> bool:
+        """Whether this chat is what the log does not answer to: it must not hold up lookups for ever."""
+        chat = (repair.account, repair.chat)
+        self._tries[chat] += 1
+        if self._tries[chat] < MOST_TRIES:
+            return False
+        del self._tries[chat]
+        log.error("gap_not_repaired", account=repair.account, chat=repair.chat)
         return True
 
     async def _count_losses(self, now: int) -> None:

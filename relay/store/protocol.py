@@ -196,6 +196,9 @@ class Store(Protocol):
     async def repairs(self, limit: int) -> list[Repair]:
         """The chats to fetch next, those first where somebody spoke last."""
 
+    async def postpone(self, repair: Repair) -> None:
+        """Let every other chat be fetched first."""
+
     async def repaired(self, repair: Repair) -> int:
         """A chat has been fetched; how many are left."""
 

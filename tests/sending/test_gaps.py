@@ -165,6 +165,29 @@ async def test_a_repair_goes_on_where_the_sender_died() -> None:
 
 
 @rule
+async def test_a_chat_whose_log_cannot_be_read_lets_others_go_first_and_is_given_up_at_last() -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        await greet(bot, EAST)
+        await greet(bot, WEST)
+        broken = Fault(Kind.NOT_JSON, path=LOG, target=WEST, times=None)
+        bot.simulator.faults.add(broken)
+        await beat(bot)
+        bot.clock.jump(30)
+        bot.simulator.faults.add(Fault(Kind.DROP))
+        bot.simulator.say(EAST, ANN, "one")
+        await bot.simulator.settle()
+        bot.clock.jump(30)
+        await beat(bot)
+        await listen(bot, AFTER_THE_GAP + 10)
+        assert "one" in [row["text"] for row in await messages(bot)]
+        with capture_logs() as logs:
+            for _ in range(30):
+                await bot.pass_time(60)
+        assert [each["chat"] for each in logs if each["event"] == "gap_not_repaired"] == [WEST]
+        assert await bot.store.repairs(1) == []
+
+
+@rule
 async def test_callbacks_that_were_lost_make_a_gap() -> None:
     async with make_bot(MIRROR, configured=True) as bot:
         await greet(bot, EAST)

@@ -272,6 +272,9 @@ class SqliteStore:
     async def repairs(self, limit: int) -> list[Repair]:
         return self._db.glance(lambda db: gaps.repairs(db, limit))
 
+    async def postpone(self, repair: Repair) -> None:
+        await self._db.write(lambda db: gaps.postpone(db, repair), synced=False)
+
     async def repaired(self, repair: Repair) -> int:
         return await self._db.write(lambda db: gaps.repaired(db, repair), synced=False)
 

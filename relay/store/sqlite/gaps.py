@@ -131,6 +131,15 @@ def repairs(connection: apsw.Connection, limit: int) -> list[Repair]:
     return [Repair(*row) for row in ask.every(connection, _NEXT, (limit,))]
 
 
+def postpone(connection: apsw.Connection, repair: Repair) -> None:
+    """Let every other chat go first."""
+    connection.execute(
+        "UPDATE repairs SET heard_at = (SELECT min(heard_at, 0) - 1 FROM repairs ORDER BY heard_at LIMIT 1)"
+        " WHERE account = ? AND chat = ?",
+        (repair.account, repair.chat),
+    )
+
+
 def repaired(connection: apsw.Connection, repair: Repair) -> int:
     """A chat has been fetched; how many are left. One that a later gap needs too stays listed."""
     connection.execute(
