@@ -23,6 +23,7 @@ log = structlog.get_logger("relay.history")
 
 PAGE_SIZE = 100  # the platform's most
 MOST_PAGES = 50
+TOGETHER = 64  # messages in one transaction: so long others wait for the lock
 OLDER, NEWER = "1", "2"  # what `direction` means
 RESTS = (10_000, 20_000, 40_000, 60_000)  # ms after the platform did not answer, or told us to slow down
 
@@ -80,7 +81,9 @@ class History:
         if isinstance(found, Word):
             return Pulled(found)
         new = [each for each in found if _own(each) or each.time <= wanted.until]
-        recovered = await self._store.recover(new) if new else 0
+        recovered = 0
+        for at in range(0, len(new), TOGETHER):
+            recovered += await self._store.recover(new[at : at + TOGETHER])
         if recovered:
             log.info("messages_recovered", account=wanted.account, chat=wanted.chat, count=recovered)
         return Pulled(Word.TOLD, max((each.time for each in found), default=0), recovered)

@@ -66,7 +66,11 @@ def judge_echo(signal: Signal, tracked: Tracked) -> Verdict:
 
 
 def fitting_forward(signal: Signal, candidates: Sequence[Tracked]) -> Tracked | None:
-    """The one forward whose content came back; two that fit are one too many to be sure."""
+    """The one forward whose content came back; two that fit are one too many to be sure.
+
+    Of its attempts the last one that has not come back: what comes after that is a doubled effect.
+    """
     content = content_of(signal.raw)
     fitting = [each for each in candidates if same_content(content_of(each.entry), content)]
-    return fitting[0] if len(fitting) == 1 else None
+    one = len({each.id for each in fitting}) == 1
+    return max(fitting, key=lambda each: each.number) if one else None

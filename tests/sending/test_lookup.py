@@ -273,3 +273,17 @@ async def test_a_sender_that_dies_asks_for_what_it_had_on_its_way() -> None:
         await bot.work()
         await bot.pass_time(30)
         assert (await stand(bot), said(bot, EAST)) == ([("accepted", "log")], ["price", "ten"])
+
+
+@rule
+async def test_a_forward_that_took_effect_twice_is_counted_though_echoes_of_forwards_have_no_ids() -> None:
+    toml = MIRROR + '[delivery]\non_unknown_forward = "retry_blind"\n'
+    async with make_bot(toml, configured=True) as bot:
+        bot.simulator.faults.add(Fault(Kind.CLOSE, when=DONE, path=FORWARD))
+        bot.simulator.faults.add(Fault(Kind.LATE, echoes_only=True, seconds=45))
+        bot.simulator.faults.add(Fault(Kind.ERRCODE, path=LOG, errcode=406, times=2))
+        await ask(bot)
+        await bot.pass_time(30)
+        assert said(bot, WEST) == ["price", "price"]
+        await bot.pass_time(30)
+        assert (await bot.store.counters())["duplicate_effect_total"] == 1

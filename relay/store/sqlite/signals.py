@@ -38,7 +38,8 @@ WHERE a.api_send_svrid = ?1 AND ?2 IN (d.account, '')
 """
 _FORWARDS = f"""
 {_TRACKED}, m.raw
-FROM attempts a JOIN deliveries d ON d.id = a.delivery AND d.attempts = a.number
+FROM attempts a JOIN deliveries d ON d.id = a.delivery
+  AND (d.attempts = a.number OR (a.outcome = 'unknown' AND a.failure IS NULL))
 JOIN messages m ON m.id = d.entry
 WHERE a.echo IS NULL AND a.account = ? AND a.started_at BETWEEN ? AND ?
   AND (a.outcome IS NULL OR a.outcome IN ('taken', 'unknown'))
