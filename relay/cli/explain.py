@@ -93,8 +93,11 @@ def _show_message(console: Console, told: Told, view: View) -> None:
     sender = view.who(told["sender"])
     if told["own"]:
         sender = sender.append(f" ({view.said(texts.OURS)})", "dim")
+    when = Styled(view.when(told["received_at"]))
+    if told["late"]:
+        when = when.append(f" ({view.said(texts.LATE)})", "dim")
     for title, value in (
-        (texts.TIME, Styled(view.when(told["received_at"]))),
+        (texts.TIME, when),
         (texts.CHAT, view.who(told["chat"])),
         (texts.SENDER, sender),
         (texts.ACCOUNT, view.who(told["account"])),

@@ -55,6 +55,7 @@ EVIDENCE = Text("依据", "evidence")
 ATTEMPTS = Text("次数", "tries")
 RULE = Text("规则", "rule")
 ERROR = Text("错误", "error")
+LATE = Text("迟到：没人听时说的，后来补上", "late: said while nobody listened, and fetched since")
 OURS = Text("我方", "ours")
 
 KINDS = {"forward": Text("转发", "forward"), "send": Text("发送", "send")}

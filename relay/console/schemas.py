@@ -65,6 +65,7 @@ MESSAGE: dict[str, Schema] = {
     "received_at": TIME,
     "state": one_of(MESSAGE_STATES),
     "reason": MAYBE,
+    "late": FLAG,
     "account_name": NAME,
     "chat_name": NAME,
     "sender_name": NAME,

@@ -10,7 +10,7 @@ import pytest
 from cli.conftest import EAST, WEST, Relay
 from cli.test_rows import DELIVERY, MESSAGE
 
-REASON = "reason account_name chat_name sender_name"
+REASON = "reason late account_name chat_name sender_name"
 
 
 def test_it_tells_message_trace_and_deliveries(relay: Relay, filled: Path) -> None:

@@ -15,7 +15,7 @@ DELIVERY = "id message_id kind account target state evidence attempts error crea
 
 def test_a_message_has_the_contracts_keys(relay: Relay, filled: Path) -> None:
     rows = relay("messages", "--config", str(filled), "--json").json()
-    assert " ".join(rows[0]) == f"{MESSAGE} reason account_name chat_name sender_name"
+    assert " ".join(rows[0]) == f"{MESSAGE} reason late account_name chat_name sender_name"
 
 
 def test_a_delivery_has_the_contracts_keys(relay: Relay, filled: Path) -> None:

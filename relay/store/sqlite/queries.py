@@ -17,7 +17,7 @@ Row = dict[str, object]
 
 _MESSAGES = """
 SELECT id, svrid, account, chat, chat_type, sender, type, raw, own, api_send_id || api_send_svrid,
-       time, received_at, state, reason
+       time, received_at, state, reason, late
 FROM messages
 """
 _DELIVERIES = """
@@ -83,6 +83,7 @@ def _message(row: Sequence[Any], ours: set[str]) -> Row:
         received_at,
         state,
         reason,
+        late,
     ) = row
     return {
         "id": message_id(number),
@@ -98,6 +99,7 @@ def _message(row: Sequence[Any], ours: set[str]) -> Row:
         "received_at": rfc3339(received_at),
         "state": state,
         "reason": reason,
+        "late": bool(late),
     }
 
 
