@@ -1,7 +1,7 @@
 """Holds three witnesses against each other: who pushed, what is stored, and what took effect.
 
-It knows none of relay's code and takes nothing on relay's word: `evidence.py` reads the database with plain SQL
-and the platform's side from the simulator's ledger. What the bot may rest on is what it was told in time.
+It knows none of relay's code and takes nothing on relay's word: `evidence.py` reads the database with plain
+SQL, and the platform's side from the simulator's ledger.
 """
 
 from __future__ import annotations

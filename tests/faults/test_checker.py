@@ -79,7 +79,13 @@ def test_a_message_that_waits_for_ever() -> None:
 
 def test_states_that_are_not_true() -> None:
     failed = replace(REPLY, failed=True)
-    untrue = [("delivered", None), ("delivered", failed), ("failed", REPLY), ("expired", REPLY), ("held", REPLY)]
+    untrue = [
+        ("delivered", None),
+        ("delivered", failed),
+        ("failed", REPLY),
+        ("expired", REPLY),
+        ("held", REPLY),
+    ]
     untrue += [(state, REPLY) for state in ("queued", "sending", "unknown", "accepted")]
     assert [broken(with_state(*each)) for each in untrue] == [{Rule.STATE}] * len(untrue)
 

@@ -1,0 +1,43 @@
+"""kill -9 at any moment, of each role, of the supervisor, and of all at once, under load.
+
+RELAY_KILLS says how many (40); RELAY_SEED makes them others than last time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from faults.scene import EVERYTHING, ROLES, SUPERVISOR, scene
+
+KILLS = int(os.environ.get("RELAY_KILLS", "40"))
+SEED = os.environ.get("RELAY_SEED", "20261122")
+PART = 40  # kills of one bot: less than two minutes
+PARTS = [min(PART, KILLS - begun) for begun in range(0, KILLS, PART)]
+VICTIMS = (*ROLES, EVERYTHING, SUPERVISOR)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("part", "kills"), list(enumerate(PARTS)))
+def test_whoever_is_killed_everything_holds(
+    tmp_path: Path,
+    part: int,
+    kills: int,
+    record_property: Callable[[str, object], None],
+    progress: Callable[[str], None],
+) -> None:
+    async def go() -> None:
+        async with scene(tmp_path, f"{SEED}/{part}") as stage:
+            async with stage.talk():
+                for number in range(kills):
+                    progress(f"{number} of {kills} kills")
+                    await asyncio.sleep(stage.chance.uniform(0.05, 1.0))
+                    await stage.kill(stage.chance.choice(VICTIMS))
+            progress("waits for everything to rest")
+            await stage.rest()
+            assert stage.verdict(record_property) == []
+
+    asyncio.run(go())

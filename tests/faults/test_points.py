@@ -1,0 +1,148 @@
+"""kill -9 at named points of a request's way: whatever was known by then, the outcome is true in the end.
+
+RELAY_POINTS says how many kills there are at each (3), half of them of everything and not only of the sender.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+from faults.evidence import rows
+from faults.scene import EVERYTHING, Scene, scene
+from processes.live import TEAMS, account, until
+
+from relay.simulator.fault import Fault, Kind, When
+from relay.simulator.ledger import PushState
+
+KILLS = int(os.environ.get("RELAY_POINTS", "3"))
+SEED = os.environ.get("RELAY_SEED", "20261122")
+PART = 25  # kills of one bot
+PARTS = [min(PART, KILLS - begun) for begun in range(0, KILLS, PART)]
+SENDING = "SELECT count(*) FROM deliveries WHERE state = 'sending'"
+PATHS = ("/wechat/sendMessage", "/wechat/forwardMsg")
+
+Point = Callable[[Scene, int], contextlib.AbstractAsyncContextManager[None]]
+
+
+@contextlib.contextmanager
+def nobody_writes(folder: Path) -> Iterator[None]:
+    """Have the database to oneself: what others have to say waits, and dies with them."""
+    connection = apsw.Connection(str(folder / "relay.db"))
+    connection.set_busy_timeout(5000)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()
+
+
+@contextlib.asynccontextmanager
+async def stopped(stage: Scene, team: int, *faults: Fault) -> AsyncIterator[int]:
+    """Let a request of one team strike these, the last of which holds it; gives that one's number."""
+    numbers = [stage.simulator.faults.add(fault).number for fault in faults]
+    stage.say(team, price=True)
+    try:
+        await until(lambda: numbers[-1] in stage.simulator.faults.holds.numbers())
+        yield numbers[-1]
+    finally:
+        for number in numbers:
+            with contextlib.suppress(ValueError):  # it struck, and nobody waits by it
+                stage.simulator.faults.remove(number)
+
+
+def hanging(stage: Scene, team: int, when: When) -> Fault:
+    return Fault(Kind.HANG, when=when, path=stage.chance.choice(PATHS), account=account(team))
+
+
+@contextlib.asynccontextmanager
+async def after_intent(stage: Scene, team: int) -> AsyncIterator[None]:
+    """The attempt is on record, and the platform has taken nothing: a new token is waited for."""
+    stage.simulator.tokens.expire_all()
+    async with stopped(stage, team, Fault(Kind.HANG, path="/oauth/token", times=None)):
+        await until(lambda: rows(stage.bot.folder, SENDING) != [(0,)])
+        yield
+
+
+@contextlib.asynccontextmanager
+async def mid_request(stage: Scene, team: int) -> AsyncIterator[None]:
+    """The request has arrived, and nothing came of it: its caller leaves first."""
+    async with stopped(stage, team, hanging(stage, team, When.BEFORE)):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def after_effect(stage: Scene, team: int) -> AsyncIterator[None]:
+    """It took effect, and neither answer nor echo has come; the echo never will."""
+    drop = Fault(Kind.DROP, account=account(team), echoes_only=True, times=None)
+    async with stopped(stage, team, drop, hanging(stage, team, When.AFTER)):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def before_outcome(stage: Scene, team: int) -> AsyncIterator[None]:
+    """The answer has come, and cannot be written."""
+    async with stopped(stage, team, hanging(stage, team, When.AFTER)) as number:
+        with nobody_writes(stage.bot.folder):
+            stage.simulator.faults.release(number)
+            told = stage.simulator.ledger.requests
+            await until(lambda: any(each.effective and each.errcode == 0 for each in told[-3:]))
+            await asyncio.sleep(0.05)  # the answer's way, and the vain attempt to write it
+            yield
+
+
+@contextlib.asynccontextmanager
+async def mid_echo(stage: Scene, team: int) -> AsyncIterator[None]:
+    """The echo is answered, and not in the database; the request has no answer."""
+    with contextlib.ExitStack() as stack:
+        late = Fault(Kind.LATE, account=account(team), echoes_only=True, times=None, seconds=0.3)
+        async with stopped(stage, team, late, hanging(stage, team, When.AFTER)):
+            stack.enter_context(nobody_writes(stage.bot.folder))
+            answered = _answered(stage, team)
+            await until(lambda: _answered(stage, team) > answered)
+            yield
+
+
+def _answered(stage: Scene, team: int) -> int:
+    pushes = stage.simulator.ledger.pushes_in(PushState.ANSWERED)
+    return sum(push.account == account(team) for push in pushes)
+
+
+POINTS: dict[str, Point] = {
+    "after intent": after_intent,
+    "mid request": mid_request,
+    "after effect": after_effect,
+    "before outcome": before_outcome,
+    "mid echo": mid_echo,
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("part", "kills"), list(enumerate(PARTS)))
+@pytest.mark.parametrize("point", list(POINTS))
+def test_whatever_was_known_when_it_was_killed_everything_holds(
+    tmp_path: Path,
+    point: str,
+    part: int,
+    kills: int,
+    record_property: Callable[[str, object], None],
+    progress: Callable[[str], None],
+) -> None:
+    async def go() -> None:
+        async with scene(tmp_path, f"{SEED}/{point}/{part}") as stage:
+            for number in range(kills):
+                progress(f"{number} of {kills} kills")
+                async with POINTS[point](stage, number % TEAMS):
+                    await stage.end(stage.chance.choice(("sender", EVERYTHING)))
+                await stage.revive()
+            progress("waits for everything to rest")
+            await stage.rest()
+            assert stage.verdict(record_property) == []
+
+    asyncio.run(go())
