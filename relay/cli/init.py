@@ -29,7 +29,7 @@ Examples:
 - `relay init my-bot --lang en`
 """
 
-IGNORED = (".env", "*.db", "*.db-shm", "*.db-wal", "*.db.lock", "__pycache__/")
+IGNORED = (".env", "*.db", "*.db-*", "*.db.*", "__pycache__/")  # also journal, ballast and black box
 
 
 def init(

@@ -39,6 +39,8 @@ callback_path = "/callback/${{RELAY_CALLBACK_SECRET}}"
 [console]
 port = {private}
 password = "${{RELAY_CONSOLE_PASSWORD}}"
+[storage]
+spool = "spool"
 [delivery]
 confirm_after = "1s"
 resolve_within = "2s"
