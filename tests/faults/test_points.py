@@ -64,6 +64,7 @@ def hanging(stage: Scene, team: int, when: When) -> Fault:
 @contextlib.asynccontextmanager
 async def after_intent(stage: Scene, team: int) -> AsyncIterator[None]:
     """The attempt is on record, and the platform has taken nothing: a new token is waited for."""
+    await _warm(stage, team)
     stage.simulator.tokens.expire_all()
     async with stopped(stage, team, Fault(Kind.HANG, path="/oauth/token", times=None)):
         await until(lambda: rows(stage.bot.folder, SENDING) != [(0,)])
@@ -107,6 +108,14 @@ async def mid_echo(stage: Scene, team: int) -> AsyncIterator[None]:
             answered = _answered(stage, team)
             await until(lambda: _answered(stage, team) > answered)
             yield
+
+
+async def _warm(stage: Scene, team: int) -> None:
+    """Whoever has just started asks for a token before there is anything to send."""
+    ledger = stage.simulator.ledger
+    before = len(ledger.effects(account=account(team)))
+    stage.say(team)
+    await until(lambda: len(ledger.effects(account=account(team))) == before + 2)
 
 
 def _answered(stage: Scene, team: int) -> int:
