@@ -1,0 +1,395 @@
+"""Every step that the bot takes with its store, in any order, beside the model; any backend is to pass it."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from store.behaviour import heard, truth
+from store.behaviour.model import CONFIRM_AFTER, EXPIRE_AFTER, RESOLVE_WITHIN, Model, Sent
+from store.behaviour.view import expected, judge, routed, seen, some, told, tracked
+
+from relay import outcomes
+from relay.errors import StorageError
+from relay.simulator.clockwork import ManualClock
+from relay.store.protocol import Store
+from relay.store.states import AttemptOutcome, DeliveryKind, DeliveryState
+from relay.store.values import Conclusion, Delivery, Result, Verdict
+from relay.wire.entries import Entry
+
+T = TypeVar("T")
+_S, _O = DeliveryState, AttemptOutcome
+Ending = tuple[AttemptOutcome, DeliveryState, dict[str, Any]]
+
+ENDINGS: tuple[Ending, ...] = (
+    (_O.TAKEN, _S.ACCEPTED, {}),
+    (_O.NOT_SENT, _S.QUEUED, {"retry_at": 1_000}),
+    (_O.NOT_SENT, _S.FAILED, {}),
+    (_O.THROTTLED, _S.QUEUED, {"spend": False}),
+    (_O.NOT_EXECUTED, _S.QUEUED, {"spend": False}),
+    (_O.REFUSED, _S.FAILED, {}),
+    (_O.REFUSED, _S.QUEUED, {"spend": False, "solo": True}),
+    (_O.UNKNOWN, _S.UNKNOWN, {}),
+    (_O.UNKNOWN, _S.UNKNOWN, {"doubtful": True}),
+)
+"""Every class of an attempt, with the step that its delivery may take by it."""
+
+PICK = st.integers(0, 7)
+ACCOUNT = st.sampled_from((heard.ONE, heard.TWO))
+TEXT = st.sampled_from(heard.TEXTS)
+DECIDED = st.lists(
+    st.tuples(
+        st.sampled_from(DeliveryKind),
+        ACCOUNT,
+        st.sampled_from((heard.WEST, heard.NORTH)),
+        st.sampled_from((0, 0, 0, 5_000)),
+        st.booleans(),
+    ),
+    max_size=4,
+    unique_by=lambda each: (each[0], each[2]),
+)
+PASSING = st.sampled_from((1, 1_000, 15_000, RESOLVE_WITHIN, CONFIRM_AFTER, EXPIRE_AFTER))
+
+
+class Ground(Protocol):
+    """Where a backend keeps what it was given."""
+
+    def open(self, clock: ManualClock) -> Store:
+        """A store on what has been kept so far."""
+
+    def crash(self) -> None:
+        """End the process that has it open, whatever it was about to do."""
+
+    def clear(self) -> None:
+        """Leave nothing behind."""
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Drives store and model alike; a backend gives it the ground to stand on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.clock = ManualClock()
+        self.ground = self.lay()
+        self.model = Model((heard.ONE, heard.TWO))
+        self.svrids = 0
+        self.flying: list[tuple[int, int]] = []  #: requests whose answers have not come yet
+        self.found: list[Delivery] = []  #: what was due when somebody looked, at this very time
+        self.judged: list[tuple[Verdict, truth.Judged]] = []
+        self.store = self.reopen()
+        self.do(self.store.add_accounts(self.model.ours, "configured"))
+        self.origin = self.store.origin
+
+    @abstractmethod
+    def lay(self) -> Ground:
+        """An empty place."""
+
+    def teardown(self) -> None:
+        self.store.close()
+        self.runner.close()
+        self.ground.clear()
+
+    def do(self, asked: Awaitable[T]) -> T:
+        """Wait for what was asked of the store."""
+
+        async def wait() -> T:
+            return await asked
+
+        return self.runner.run(wait())
+
+    def reopen(self) -> Store:
+        """What a new process finds."""
+
+        async def opened() -> Store:
+            return self.ground.open(self.clock)
+
+        return self.runner.run(opened())
+
+    @property
+    def now(self) -> int:
+        return self.clock.now()
+
+    def fresh(self) -> str:
+        self.svrids += 1
+        return str(self.svrids)
+
+    # -- the receiver ----------------------------------------------------------
+
+    @initialize(decided=st.lists(DECIDED, min_size=2, max_size=2))
+    def begin(self, decided: list[list[Any]]) -> None:
+        """Two messages with what was decided about them, and a sender: most of what matters comes after."""
+        self.take_over()
+        for each in decided:
+            self.hear(heard.ONE, 0, heard.TEXTS[0], both=True)
+            self.identify()
+            self.route(0, each)
+
+    @rule(account=ACCOUNT, wx=st.integers(0, 1), text=TEXT, both=st.booleans())
+    def hear(self, account: str, wx: int, text: str, both: bool) -> None:
+        """A customer says something; another of our accounts hears it too, at once or later."""
+        svrid = self.fresh()
+        accounts = self.model.ours if both else (account,)
+        name = svrid if both or not wx else str(max(1, self.svrids - wx))
+        self.ingest([heard.said(svrid, each, self.now, text, f"wx-{name}") for each in accounts])
+
+    @rule(pick=PICK, again=st.integers(1, 2))
+    @precondition(lambda self: self.model.messages)
+    def hear_again(self, pick: int, again: int) -> None:
+        """The platform pushes what it has pushed before, together with something new."""
+        old = some(list(self.model.messages.values()), pick).entry
+        new = heard.said(svrid := self.fresh(), heard.ONE, self.now, heard.TEXTS[0], f"wx-{svrid}")
+        self.ingest([*[old] * again, new])
+
+    def ingest(self, entries: Sequence[Entry]) -> None:
+        kept = self.do(self.store.ingest(entries))
+        assert kept == self.model.ingest(entries, self.now)
+
+    # -- the router ------------------------------------------------------------
+
+    @rule()
+    def identify(self) -> None:
+        passed, _ = self.do(self.store.identify(100, 10**12))
+        assert [each.id for each in passed] == self.model.identify()
+
+    @rule(pick=PICK, decided=DECIDED)
+    @precondition(lambda self: self.model.waiting())
+    def route(self, pick: int, decided: list[Any]) -> None:
+        """A message has its turn; whoever finishes it a second time is too late."""
+        number = some(self.model.waiting(), pick)
+        claimed = self.do(self.store.claim([number]))
+        assert [each.id for each in claimed] == self.model.claim([number])
+        assert [each.attempts for each in claimed] == [self.model.messages[number].attempts]
+        routing = routed(number, decided)
+        for _ in range(2):
+            done = self.do(self.store.finish(routing, EXPIRE_AFTER))
+            assert done == self.model.finish(routing, self.now)
+
+    @rule(pick=PICK, returned=st.booleans())
+    @precondition(lambda self: self.model.waiting())
+    def claim(self, pick: int, returned: bool) -> None:
+        """A router begins with a message and is killed by it, or leaves in good order."""
+        number = some(self.model.waiting(), pick)
+        self.do(self.store.claim([number]))
+        self.model.claim([number])
+        if returned:
+            self.do(self.store.give_back([number]))
+            self.model.give_back([number])
+
+    # -- the sender ------------------------------------------------------------
+
+    @rule()
+    def take_over(self) -> None:
+        """A sender's time is over, or it was killed: another begins, and it may begin nothing more."""
+        epoch = self.do(self.store.begin_sending(RESOLVE_WITHIN))
+        assert epoch == self.model.begin_sending(self.now)
+        with pytest.raises(StorageError):
+            self.do(self.store.record_intent(self.found, epoch - 1))
+
+    @rule(pick=PICK, depth=st.integers(1, 3))
+    @precondition(lambda self: self.model.due(1, self.now))
+    def send(self, pick: int, depth: int) -> None:
+        """Begin what is due, as the sender asks for it."""
+        lines = self.do(self.store.due(depth))
+        self.found = [line[0] for line in lines]
+        self.intend(some(lines, pick))
+
+    @rule()
+    @precondition(lambda self: self.found)
+    def send_what_was_found(self) -> None:
+        """Begin what was due a moment ago: some of it has moved on since."""
+        self.intend(self.found)
+
+    def intend(self, deliveries: Sequence[Delivery]) -> None:
+        intents = self.do(self.store.record_intent(deliveries, self.model.epoch))
+        asked = [(each.id, each.attempts) for each in deliveries]
+        assert [each.delivery.id for each in intents] == self.model.intend(asked, self.now)
+        for each in intents:
+            assert each.payload == self.payload(self.model.deliveries[each.delivery.id])
+            self.flying.append((each.delivery.id, each.number))
+
+    def payload(self, sent: Sent) -> bytes:
+        return sent.body or self.model.messages[sent.entry or 0].entry.raw
+
+    @rule(pick=PICK, ending=st.sampled_from(ENDINGS))
+    @precondition(lambda self: self.flying)
+    def answer(self, pick: int, ending: Ending) -> None:
+        """A request ends, in whatever class, however late, whoever is the sender by now."""
+        result = self.result(self.flying.pop(pick % len(self.flying)), ending)
+        self.do(self.store.record_results([result]))
+        self.model.end(result, self.now)
+
+    def result(self, where: tuple[int, int], ending: Ending) -> Result:
+        outcome, state, more = ending
+        told = {**more, "retry_at": self.now + more["retry_at"]} if "retry_at" in more else more
+        if outcome is _O.TAKEN and self.model.deliveries[where[0]].kind is DeliveryKind.SEND:
+            told = {"api_send_svrid": f"{where[0]}0{where[1]}"}
+        waits = {_S.ACCEPTED: CONFIRM_AFTER, _S.UNKNOWN: RESOLVE_WITHIN}.get(state)
+        error = None if state is _S.ACCEPTED else outcome.value
+        return Result(*where, outcome, state, error, settle_at=waits and self.now + waits, **told)
+
+    @rule(by=PASSING)
+    def time_passes(self, by: int) -> None:
+        self.clock.jump(by / 1000)
+        self.found = []
+
+    @rule()
+    def settle_due(self) -> None:
+        told = self.do(self.store.settle_due())
+        assert sorted((each.delivery, each.state) for each in told) == sorted(self.model.settle_due(self.now))
+
+    @rule(hours=st.sampled_from((-1, 1)))
+    def set_clock(self, hours: int) -> None:
+        """Somebody sets the clock, and the sender notices."""
+        self.clock.set_by(hours * 3600)
+        self.found = []
+        self.do(self.store.shift(hours * 3_600_000))
+        self.model.shift(hours * 3_600_000, self.now)
+
+    @rule(begins=PASSING)
+    def deaf(self, begins: int) -> None:
+        self.do(self.store.note_gap(self.now - begins, self.now))
+        self.model.note_gap(self.now - begins, self.now)
+
+    # -- what came back --------------------------------------------------------
+
+    @rule(pick=PICK, number=PICK, named=st.integers(1, 3), pulled=st.booleans())
+    @precondition(lambda self: any(each.attempts for each in self.model.deliveries.values()))
+    def comes_back(self, pick: int, number: int, named: int, pulled: bool) -> None:
+        """An attempt is heard, by a callback or in the log, whatever has become of its delivery."""
+        sent, ids = self.named(pick, number, named)
+        text = heard.TEXTS[0] if sent.body is None else "something else"
+        entry = heard.echo(self.fresh(), sent.account, sent.target, self.now, text, ids)
+        if not pulled:
+            self.ingest([entry])
+        else:
+            for _ in range(2):
+                assert self.do(self.store.recover([entry])) == self.model.recover(entry, self.now)
+
+    @rule(pick=PICK, number=PICK, named=st.integers(1, 2))
+    @precondition(lambda self: any(each.attempts for each in self.model.deliveries.values()))
+    def fails_late(self, pick: int, number: int, named: int) -> None:
+        """The platform says that an attempt came to nothing after all."""
+        sent, ids = self.named(pick, number, named)
+        self.ingest([heard.failure(sent.account, ids)])
+
+    def named(self, pick: int, number: int, named: int) -> tuple[Sent, heard.Ids]:
+        """An attempt that was begun, by one of its ids or both; a forward has none."""
+        sent = some([each for each in self.model.deliveries.values() if each.attempts], pick)
+        which = number % len(sent.attempts) + 1
+        own, theirs = outcomes.api_send_id(self.origin, sent.id, which), f"{sent.id}0{which}"
+        ids = own * (named & 1), theirs * bool(named & 2)
+        return sent, heard.NO_IDS if sent.kind is DeliveryKind.FORWARD else ids
+
+    @rule()
+    @precondition(lambda self: self.model.signals)
+    def judge(self) -> None:
+        """Look at every signal; what follows is written later, perhaps when all is different."""
+        signals = self.do(self.store.signals((0, 0), 200))
+        self.judged = []
+        for each in signals:
+            about = self.do(tracked(self.store, each, self.origin))
+            verdict = judge(each, about, self.now)
+            expected = truth.judge(self.model, (each.failure, each.id), self.origin, self.now)
+            assert (verdict is None) == (expected is None)
+            if verdict is not None and expected is not None:
+                assert told(verdict) == expected
+                self.judged.append((verdict, expected))
+
+    @rule(kept=st.booleans())
+    @precondition(lambda self: self.judged)
+    def settle(self, kept: bool) -> None:
+        """Write what was judged; a sender whose time is over may write the same once more."""
+        twice = self.do(self.store.settle([verdict for verdict, _ in self.judged], CONFIRM_AFTER))
+        expected = truth.settle(self.model, [each for _, each in self.judged], self.now)
+        assert [(each.delivery, each.second) for each in twice] == expected
+        self.judged = self.judged if kept else []
+
+    @rule(pick=PICK, state=st.sampled_from((_S.QUEUED, _S.HELD, _S.FAILED)), back=st.integers(0, 1))
+    @precondition(lambda self: self.model.unresolved(self.now))
+    def conclude(self, pick: int, state: DeliveryState, back: int) -> None:
+        """The log misses it: proven absent, or not; a conclusion about an earlier attempt is void."""
+        unknown = self.do(self.store.unresolved(100))
+        assert sorted(each.delivery for each in unknown) == sorted(self.model.unresolved(self.now))
+        one = some(unknown, pick)
+        concluded = Conclusion(one.delivery, one.number - back, state, "absent")
+        done = self.model.conclude(concluded, self.now)
+        assert len(self.do(self.store.conclude([concluded]))) == done
+
+    # -- the operator ----------------------------------------------------------
+
+    @rule(pick=PICK, again=st.booleans())
+    @precondition(lambda self: self.model.deliveries)
+    def operate(self, pick: int, again: bool) -> None:
+        """A person sends a delivery again, or drops it, or names one that is none."""
+        number = some([*self.model.deliveries, 999], pick)
+        retry = self.store.retry([number], EXPIRE_AFTER) if again else self.store.discard([number])
+        done = (self.model.retry if again else self.model.discard)(number, self.now)
+        assert [each.done for each in self.do(retry)] == [done]
+
+    # -- deaths ----------------------------------------------------------------
+
+    @rule(turns=st.integers(0, 4))
+    def die_receiving(self, turns: int) -> None:
+        """A callback that was not answered is kept as a whole or not at all."""
+        svrid, now = self.fresh(), self.now
+        entries = [heard.said(svrid, each, now, heard.TEXTS[1], f"wx-{svrid}") for each in self.model.ours]
+        self.die(lambda: self.store.ingest(entries), lambda model: model.ingest(entries, now), turns)
+
+    @rule(pick=PICK, decided=DECIDED, turns=st.integers(0, 4))
+    @precondition(lambda self: self.model.waiting())
+    def die_routing(self, pick: int, decided: list[Any], turns: int) -> None:
+        """What was decided is in the outbox as a whole, or the message waits."""
+        routing, now = routed(some(self.model.waiting(), pick), decided), self.now
+        finish = lambda model: model.finish(routing, now)  # noqa: E731 - what the model is to have done
+        self.die(lambda: self.store.finish(routing, EXPIRE_AFTER), finish, turns)
+
+    @rule(pick=PICK, turns=st.integers(0, 4))
+    @precondition(lambda self: self.model.due(1, self.now))
+    def die_sending(self, pick: int, turns: int) -> None:
+        """An intent is on record or not; what follows is the next sender's."""
+        line, now = some(self.do(self.store.due(1)), pick), self.now
+        asked = [(each.id, each.attempts) for each in line]
+        intend = lambda model: model.intend(asked, now)  # noqa: E731 - what the model is to have done
+        self.die(lambda: self.store.record_intent(line, self.model.epoch), intend, turns)
+
+    def die(self, ask: Callable[[], Awaitable[object]], apply: Callable[[Model], object], turns: int) -> None:
+        """End everything while the store is asked: what it then finds is all of it, or nothing.
+
+        Then it is asked again, so that what follows does not depend on how fast this machine was.
+        """
+        before, done = expected(self.model, self.now), copy.deepcopy(self.model)
+        apply(done)
+        self.runner.run(cut(ask, turns, self.ground.crash))
+        self.store.close()
+        self.store = self.reopen()
+        self.found = []
+        if self.do(seen(self.store)) == before:
+            self.do(ask())
+        self.model = done
+
+    # -- always ----------------------------------------------------------------
+
+    @invariant()
+    def all_is_as_it_should_be(self) -> None:
+        """Each message once, each delivery in one state, and every counter exact."""
+        assert self.do(seen(self.store)) == expected(self.model, self.now)
+
+
+async def cut(ask: Callable[[], Awaitable[object]], turns: int, crash: Callable[[], None]) -> None:
+    """Ask, let so little happen, and end it."""
+
+    async def asking() -> None:
+        await ask()
+
+    task = asyncio.create_task(asking())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    crash()
+    await task  # in what is left of the old process: nobody sees it any more

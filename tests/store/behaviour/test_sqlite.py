@@ -1,0 +1,70 @@
+"""The store on SQLite passes the behaviour suite."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+from store.behaviour.machine import Ground, StoreMachine
+
+from relay.simulator.clockwork import ManualClock
+from relay.store.sqlite import SqliteStore
+
+SLOW = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(SLOW, max_examples=50, stateful_step_count=30, derandomize=True)
+LONG = settings(SLOW, max_examples=3_000, stateful_step_count=60, print_blob=True)
+
+
+@cache
+def _migrated() -> bytes:
+    """An empty database: making one takes longer than all that is asked of it in one example."""
+    with tempfile.TemporaryDirectory() as folder:
+        SqliteStore(Path(folder) / "relay.db", ManualClock()).close()
+        return (Path(folder) / "relay.db").read_bytes()
+
+
+class SqliteGround:
+    """A folder with a file for each life; a death leaves the next one what the disk's cache holds."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp())
+        self._lives = 0
+        self._path.write_bytes(_migrated())
+
+    @property
+    def _path(self) -> Path:
+        return self._folder / f"{self._lives}.db"
+
+    def open(self, clock: ManualClock) -> SqliteStore:
+        # A kill leaves all that was written, so that nothing here need wait for the disk.
+        return SqliteStore(self._path, clock, synchronous="OFF", patient=True)
+
+    def crash(self) -> None:
+        left = self._path
+        self._lives += 1
+        shutil.copyfile(left, self._path)
+        shutil.copyfile(f"{left}-wal", f"{self._path}-wal")
+
+    def clear(self) -> None:
+        shutil.rmtree(self._folder)
+
+
+class SqliteMachine(StoreMachine):
+    """Everything in any order, on a file."""
+
+    def lay(self) -> Ground:
+        return SqliteGround()
+
+
+def test_the_store_does_what_the_model_does() -> None:
+    run_state_machine_as_test(SqliteMachine, settings=QUICK)
+
+
+@pytest.mark.long
+def test_the_store_does_what_the_model_does_in_thousands_of_orders() -> None:
+    run_state_machine_as_test(SqliteMachine, settings=LONG)
