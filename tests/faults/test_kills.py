@@ -15,7 +15,7 @@ from faults.scene import EVERYTHING, ROLES, SUPERVISOR, scene
 
 KILLS = int(os.environ.get("RELAY_KILLS", "40"))
 SEED = os.environ.get("RELAY_SEED", "20261122")
-PART = 40  # kills of one bot: less than two minutes
+PART = 25  # kills of one bot: less than two minutes
 PARTS = [min(PART, KILLS - begun) for begun in range(0, KILLS, PART)]
 VICTIMS = (*ROLES, EVERYTHING, SUPERVISOR)
 

@@ -1,6 +1,6 @@
-"""kill -9 at named points of a request's way: whatever was known by then, the outcome is true in the end.
+"""kill -9 at named points of a message's way: whatever was known by then, the outcome is true in the end.
 
-RELAY_POINTS says how many kills there are at each (3), half of them of everything and not only of the sender.
+RELAY_POINTS says how many kills there are at each (3), half of them of everything and not of one role only.
 """
 
 from __future__ import annotations
@@ -59,6 +59,16 @@ async def stopped(stage: Scene, team: int, *faults: Fault) -> AsyncIterator[int]
 
 def hanging(stage: Scene, team: int, when: When) -> Fault:
     return Fault(Kind.HANG, when=when, path=stage.chance.choice(PATHS), account=account(team))
+
+
+@contextlib.asynccontextmanager
+async def after_the_answer(stage: Scene, team: int) -> AsyncIterator[None]:
+    """The callback is answered, and what it said is not in the database."""
+    with nobody_writes(stage.bot.folder):
+        answered = _answered(stage, team)
+        stage.say(team, price=True)
+        await until(lambda: _answered(stage, team) > answered)
+        yield
 
 
 @contextlib.asynccontextmanager
@@ -124,6 +134,7 @@ def _answered(stage: Scene, team: int) -> int:
 
 
 POINTS: dict[str, Point] = {
+    "after the answer": after_the_answer,
     "after intent": after_intent,
     "mid request": mid_request,
     "after effect": after_effect,
@@ -143,12 +154,15 @@ def test_whatever_was_known_when_it_was_killed_everything_holds(
     record_property: Callable[[str, object], None],
     progress: Callable[[str], None],
 ) -> None:
+    role = "receiver" if point == "after the answer" else "sender"
+
     async def go() -> None:
         async with scene(tmp_path, f"{SEED}/{point}/{part}") as stage:
             for number in range(kills):
                 progress(f"{number} of {kills} kills")
                 async with POINTS[point](stage, number % TEAMS):
-                    await stage.end(stage.chance.choice(("sender", EVERYTHING)))
+                    await stage.end(stage.chance.choice((role, EVERYTHING)))
+                stage.say(number % TEAMS, price=True)  # goes behind what is not known yet
                 await stage.revive()
             progress("waits for everything to rest")
             await stage.rest()

@@ -1,0 +1,87 @@
+"""The suite would see it: with a guard taken out of a real bot, the checker names the rule that it kept."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from faults.checker import Rule, check
+from faults.scene import EVERYTHING, Scene, scene
+from faults.test_points import POINTS
+
+UNGUARDED = Path(__file__).with_name("unguarded")
+BURST = 240  # messages in one room, each to go to two others: more than an account may send in a minute
+FROZEN = 1.5  # seconds
+
+
+async def seen(stage: Scene) -> set[Rule]:
+    await stage.rest()
+    return {violation.rule for violation in check(stage.evidence())}
+
+
+def without(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(UNGUARDED), *filter(None, [path])]))
+    monkeypatch.setenv("RELAY_UNGUARDED", guard)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("guard", "point", "rule"),
+    [
+        ("unknown", "after effect", Rule.EFFECTS),
+        ("journal", "after the answer", Rule.KEPT),
+        ("line", "mid request", Rule.ORDER),
+    ],
+)
+def test_a_guard_that_is_missing_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guard: str, point: str, rule: Rule
+) -> None:
+    async def go() -> set[Rule]:
+        async with scene(tmp_path, guard) as stage:
+            for team in range(2):
+                async with POINTS[point](stage, team):
+                    await stage.end(EVERYTHING)
+                for _ in range(3):
+                    stage.say(team)
+                await stage.revive()
+            return await seen(stage)
+
+    without(guard, monkeypatch)
+    assert rule in asyncio.run(go())
+
+
+async def burst(folder: Path) -> set[Rule]:
+    async with scene(folder, "burst") as stage:
+        for _ in range(BURST):
+            stage.say(0)
+        return await seen(stage)
+
+
+@pytest.mark.long
+def test_a_burst_keeps_the_pace(tmp_path: Path) -> None:
+    assert asyncio.run(burst(tmp_path)) == set()
+
+
+@pytest.mark.long
+def test_a_burst_without_a_pace_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without("pace", monkeypatch)
+    assert Rule.PACE in asyncio.run(burst(tmp_path))
+
+
+@pytest.mark.long
+def test_a_receiver_that_stands_still_is_seen(tmp_path: Path) -> None:
+    async def go() -> set[Rule]:
+        async with scene(tmp_path, "still") as stage:
+            async with stage.talk():
+                await asyncio.sleep(0.5)
+                receiver = await stage.bot.pid("receiver")
+                os.kill(receiver, signal.SIGSTOP)
+                await asyncio.sleep(FROZEN)
+                os.kill(receiver, signal.SIGCONT)
+            return await seen(stage)
+
+    assert asyncio.run(go()) == {Rule.SECOND}
