@@ -38,20 +38,22 @@ class Ballast:
         if low and not self._low:
             log.warning("disk_low", free=self._free(), folder=str(self.path.parent))
         self._low = low
-        if not (low or self.path.exists()):
-            self._hold()
+        if not low:
+            with contextlib.suppress(OSError):  # there is always another time
+                self._hold()
 
     def _hold(self) -> None:
+        if self.path.exists():
+            return
         beside = self.path.with_suffix(".new")
-        with contextlib.suppress(OSError):  # there is always another time
-            file = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            try:
-                make_room(file, SIZE)
-                beside.rename(self.path)
-            except OSError:
-                beside.unlink(missing_ok=True)
-            finally:
-                os.close(file)
+        file = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            make_room(file, SIZE)
+            beside.rename(self.path)
+        except OSError:
+            beside.unlink(missing_ok=True)
+        finally:
+            os.close(file)
 
     def _free(self) -> int:
         try:

@@ -25,6 +25,16 @@ def test_it_takes_its_room_while_there_is_enough(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["relay.db.ballast"]
 
 
+def test_a_disk_that_does_not_even_say_what_is_there_ends_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> bool:
+        raise OSError(5, "the disk")
+
+    monkeypatch.setattr(Path, "exists", fail)
+    Ballast(tmp_path / "relay.db").tend()
+
+
 def test_on_a_disk_that_is_about_to_be_full_it_takes_none_and_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
