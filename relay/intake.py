@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import traceback
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -164,15 +165,25 @@ class Intake:
         self._looked_at = now
         ours = [journal.path for journal in self._journals]
         found = [path for path in self._all() if path not in ours]
-        if found:
-            marks = await self._insist(self._store.marks)
-            for path in found:
-                name = path.stem
-                if (left := Journal.adopt(path, marks.get(name, Mark(name)))) is not None:
-                    log.info("journal_adopted", journal=name, ended=left.ended)
-                    self._left.append(left)
+        adopted = [journal for path in found if (journal := Journal.adopt(path)) is not None]
+        if adopted:
+            await self._go_on_with(adopted)
         if first and not self._left:
             await self._inherit()
+
+    async def _go_on_with(self, adopted: list[Journal]) -> None:
+        """Look how far each was read: now that they are held, nobody goes on reading them."""
+        try:
+            marks = await self._insist(self._store.marks)
+            for journal in adopted[:]:
+                with contextlib.suppress(OSError):  # the next look may find it readable
+                    await asyncio.to_thread(journal.go_on, marks.get(journal.name, Mark(journal.name)))
+                    log.info("journal_adopted", journal=journal.name, ended=journal.ended)
+                    self._left.append(journal)
+                    adopted.remove(journal)
+        finally:
+            for each in adopted:
+                each.close()
 
     def _all(self) -> list[Path]:
         folders = dict.fromkeys(journal.path.parent for journal in self._journals)
@@ -190,8 +201,10 @@ class Intake:
         found.sort(key=lambda each: each[1][0].received_at)
         if found:
             (journal, records), *others = found
-            until = others[0][1][0].received_at if others else records[-1].received_at
-            await self._take(journal, [each for each in records if each.received_at <= until])
+            if others:  # none behind one whose turn is later: a clock that was set back misleads about it
+                until = others[0][1][0].received_at
+                records = [*itertools.takewhile(lambda each: each.received_at <= until, records)]
+            await self._take(journal, records)
         for over in [each for each in self._left if each.ended]:
             self._left.remove(over)
             over.remove()

@@ -84,6 +84,7 @@ class Journal:
         self._epoch = mark.epoch
         self._read = mark.offset
         self._written = mark.offset
+        self._tried = 0  # how far this epoch was ever written to, also in vain
 
     @classmethod
     def create(cls, folder: Path, origin: str, care: Care = DISK) -> Journal:
@@ -98,6 +99,8 @@ class Journal:
                     make_room(file, care.room)
             os.fsync(file)
             _sync_folder(folder)
+            with contextlib.suppress(PermissionError):  # it is no folder of ours, which was there before
+                _sync_folder(folder.parent)
         except BaseException:
             os.close(file)
             path.unlink(missing_ok=True)
@@ -105,8 +108,8 @@ class Journal:
         return cls(path, file, Mark(name), care)
 
     @classmethod
-    def adopt(cls, path: Path, mark: Mark) -> Journal | None:
-        """One whose process has ended, from `mark` on; None while somebody holds it, or where it is gone."""
+    def adopt(cls, path: Path) -> Journal | None:
+        """One whose process has ended, to `go_on` with; None while somebody holds it, or where it is gone."""
         try:
             file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
@@ -114,13 +117,24 @@ class Journal:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(file).st_nlink:  # else its last owner took it away meanwhile
-                left = cls(path, file, mark)
-                left._find_end()
-                return left
+                return cls(path, file, Mark(path.stem))
         except OSError:
             pass
         os.close(file)
         return None
+
+    def go_on(self, mark: Mark) -> None:
+        """Look how far its process came, which had put it into the database up to `mark`; raises `OSError`.
+
+        An epoch begins once all before it needs no reading any more, whether a mark tells of that or not.
+        """
+        self._read = 0
+        last = self._header()[1]
+        begun_anew = last > mark.epoch
+        self._epoch, begin = (last, 0) if begun_anew else (mark.epoch, mark.offset)
+        self._read = begin
+        self._written = self._end()
+        self._read = begin
 
     # -- what comes ------------------------------------------------------------
 
@@ -133,7 +147,9 @@ class Journal:
         ends = list(itertools.accumulate((sum(map(len, each)) for each in parts), initial=self._written))
         if ends[-1] > self._care.most:
             raise OSError(errno.ENOSPC, "the journal has had all its room")
-        self._write(b"".join(part for each in parts for part in each))
+        refused = ends[-1] < self._tried  # what lies behind them is as valid as they are, but does not count
+        self._tried = max(self._tried, ends[-1])
+        self._write(b"".join([*itertools.chain(*parts), bytes(HEAD if refused else 0)]))
         self._care.sync(self._file)
         self._written = ends[-1]
         return ends[1:]
@@ -194,7 +210,7 @@ class Journal:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, self._care.room)
         self._epoch += 1
-        self._read = self._written = 0
+        self._read = self._written = self._tried = 0
 
     def _next(self, end: int) -> list[Record]:
         """Some valid records before `end`, or one that is larger than what is read at once."""
@@ -229,17 +245,6 @@ class Journal:
             found.append(Record(body, received_at, self._read + end))
             at = end
         return found
-
-    def _find_end(self) -> None:
-        """Look how far a process came that has ended: where its epoch has been read, the next may follow."""
-        begin = self._read
-        end = self._end()
-        if end == begin:
-            self._read = 0
-            if self._header()[1] == self._epoch + 1:
-                self._epoch, begin = self._epoch + 1, 0
-                end = self._end()
-        self._read, self._written = begin, end
 
     def _end(self) -> int:
         size = os.fstat(self._file).st_size
@@ -280,14 +285,13 @@ def left_in(folder: Path, origin: str) -> list[Path]:
 
     Those of another were left when the file was replaced: what they hold has been acted on, or is long over.
     """
-    try:
-        with os.scandir(folder) as entries:
-            found = [
-                each for each in entries if each.name.startswith(origin + "-") and each.name.endswith(SUFFIX)
-            ]
-            return [Path(each.path) for each in sorted(found, key=lambda each: each.stat().st_mtime)]
-    except OSError:
-        return []
+    found: list[tuple[int, str]] = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for each in entries:
+            if each.name.startswith(origin + "-") and each.name.endswith(SUFFIX):
+                with contextlib.suppress(FileNotFoundError):  # its owner has just taken it away
+                    found.append((each.stat().st_mtime_ns, each.path))
+    return [Path(path) for _, path in sorted(found)]
 
 
 def _create(path: Path) -> int:

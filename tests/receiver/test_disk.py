@@ -15,7 +15,8 @@ from bots import callback, entry, eventually, make_bot, messages, receive, rule
 
 from relay.errors import StorageError
 from relay.receiver import MOST_LATE
-from relay.store.journal import ROOM, Care
+from relay.roles import build_receiver
+from relay.store.journal import ROOM, Care, Mark
 from relay.testing import SECRETS, Bot, asgi_call
 
 PATH = "/callback/" + SECRETS["RELAY_CALLBACK_SECRET"]
@@ -232,6 +233,37 @@ async def test_what_an_earlier_receiver_left_goes_before_what_comes_now() -> Non
         await bot.restart()
         await receive(bot, entry("3"))
         assert [row["svrid"] for row in await messages(bot)] == ["1", "2", "3"]
+
+
+@rule
+async def test_how_far_a_journal_was_read_is_looked_up_once_nobody_reads_it_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with make_bot() as bot:
+        store = Stubborn(bot)
+        store.full = True
+        await asgi_call(bot.door, "POST", PATH, body=b"not base64!")
+        elder, younger = bot.receiver, build_receiver(bot.config, bot.store, bot.clock, spooling=False)
+        marks = bot.store.marks
+
+        async def slowly() -> dict[str, Mark]:
+            found = await marks()
+            await end_elder()
+            return found
+
+        async def end_elder() -> None:
+            store.full = False
+            await elder.taken_in()
+            elder.abandon()
+
+        monkeypatch.setattr(bot.store, "marks", slowly)
+        await younger.taken_in()
+        monkeypatch.setattr(bot.store, "marks", marks)
+        await end_elder()
+        younger._intake._looked_at = None
+        await younger.taken_in()
+        assert len(await bot.store.damaged(9)) == 1
+        await younger.finish(1)
 
 
 @rule

@@ -104,6 +104,20 @@ async def test_what_neither_disk_nor_spool_takes_waits_in_memory(tmp_path: Path)
 
 
 @rule
+async def test_a_clock_that_was_set_back_loses_nothing_of_what_was_left_in_two_journals(
+    tmp_path: Path,
+) -> None:
+    async with spooling(tmp_path) as bot:
+        now, receiver = bot.clock.now(), bot.receiver
+        assert receiver._spool is not None
+        by_disk, by_spool = ([("1", 0), ("2", 9000), ("3", 1)], [("4", 500)])
+        for journal, came in ((receiver._journal.journal, by_disk), (receiver._spool.journal, by_spool)):
+            journal.append([(callback(entry(svrid)), now + at) for svrid, at in came])
+        await bot.restart()
+        assert await svrids(bot) == ["1", "4", "2", "3"]
+
+
+@rule
 async def test_a_bot_that_ends_well_leaves_no_spool(tmp_path: Path) -> None:
     async with spooling(tmp_path) as bot:
         await post(bot, "1")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NoReturn
 
 import pytest
 from hypothesis import given, settings
@@ -29,8 +32,9 @@ def read_all(journal: Journal) -> list[bytes]:
 def adopt(journal: Journal, mark: Mark | None = None) -> Journal:
     """What the next process finds, after this one was killed."""
     journal.close()
-    left = Journal.adopt(journal.path, mark or Mark(journal.name))
+    left = Journal.adopt(journal.path)
     assert left is not None
+    left.go_on(mark or Mark(journal.name))
     return left
 
 
@@ -71,14 +75,14 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     journal.close()
     link = journal.path.with_name("a.journal")
     link.symlink_to(journal.path)
-    assert Journal.adopt(link, Mark("a")) is None
+    assert Journal.adopt(link) is None
 
 
 def test_nobody_adopts_the_journal_of_a_process_that_lives(tmp_path: Path) -> None:
     journal = Journal.create(tmp_path / "j", "o")
-    assert Journal.adopt(journal.path, Mark(journal.name)) is None
+    assert Journal.adopt(journal.path) is None
     journal.close()
-    assert Journal.adopt(journal.path, Mark(journal.name)) is not None
+    assert Journal.adopt(journal.path) is not None
 
 
 def test_room_is_set_aside_before_it_is_needed(tmp_path: Path) -> None:
@@ -90,7 +94,7 @@ def test_room_is_set_aside_before_it_is_needed(tmp_path: Path) -> None:
 def test_what_the_disk_refused_does_not_count_and_may_be_tried_again(
     tmp_path: Path, refuse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> int:
+    def fail(*_: object) -> NoReturn:
         raise OSError(5, "the disk")
 
     journal = Journal.create(tmp_path / "j", "o")
@@ -142,6 +146,39 @@ def test_one_that_grew_gives_its_room_back(tmp_path: Path, monkeypatch: pytest.M
     read_all(journal)
     journal.begin_anew()
     assert journal.path.stat().st_size == 1000
+
+
+@pytest.mark.parametrize("later", [[b"d"], [b"d", b"e"], [b"d", b"e", b"f", b"g"]])
+def test_what_was_refused_does_not_come_behind_what_was_written_in_its_place(
+    tmp_path: Path, later: list[bytes]
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(5, "the disk")
+
+    journal = Journal.create(tmp_path / "j", "o", Care(fail))
+    with pytest.raises(OSError, match="the disk"):
+        append(journal, b"a", b"b", b"c")
+    journal._care = journals.DISK
+    for body in later:
+        append(journal, body)
+    assert read_all(adopt(journal)) == later
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_the_last_epoch_is_found_however_many_before_it_have_left_no_mark(
+    marked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such held nothing but what had come by the spool, too."""
+    monkeypatch.setattr(journals, "ANEW", 100)
+    journal = Journal.create(tmp_path / "j", "o")
+    append(journal, b"a")
+    mark = journal.mark(journal.read()[0]) if marked else None
+    for _ in range(3):
+        append(journal, b"known" * 40)
+        journal.skip()
+        journal.begin_anew()
+    append(journal, b"b")
+    assert read_all(adopt(journal, mark)) == [b"b"]
 
 
 @settings(max_examples=60, deadline=None)
@@ -206,8 +243,34 @@ def test_all_journals_of_a_folder_are_found_oldest_first(tmp_path: Path) -> None
     assert left_in(tmp_path, "o") == [each.path for each in reversed(made)]
 
 
+def test_a_journal_that_is_taken_away_meanwhile_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, left = (Journal.create(tmp_path, "o") for _ in range(2))
+    scan = os.scandir
+
+    @contextlib.contextmanager
+    def leaving(folder: Path) -> Iterator[list[os.DirEntry[str]]]:
+        with scan(folder) as entries:
+            found = list(entries)
+        gone.remove()
+        yield found
+
+    monkeypatch.setattr(os, "scandir", leaving)
+    assert left_in(tmp_path, "o") == [left.path]
+
+
+def test_the_names_of_a_new_journal_and_of_its_folder_are_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_ino))
+    journal = Journal.create(tmp_path / "j", "o")
+    assert synced == [each.stat().st_ino for each in (journal.path, tmp_path / "j", tmp_path)]
+
+
 def test_what_was_removed_under_its_adopter_is_not_adopted(tmp_path: Path) -> None:
     journal = Journal.create(tmp_path, "o")
     journal.remove()
     journal.close()
-    assert Journal.adopt(journal.path, Mark(journal.name)) is None
+    assert Journal.adopt(journal.path) is None
