@@ -139,7 +139,7 @@ async def test_a_room_is_fetched_once_however_many_of_ours_are_in_it() -> None:
 async def test_chats_where_somebody_spoke_last_are_fetched_first_and_within_the_budget() -> None:
     rooms = {f"R:{number}": (ONE, ANN, BEN) for number in range(6)}
     toml = MIRROR + "[delivery]\nrepair_calls_per_minute = 2\n"
-    async with make_bot(toml, rooms=rooms | ROOMS, configured=True) as bot:
+    async with make_bot(toml, rooms={**rooms, **ROOMS}, configured=True) as bot:
         for room in rooms:
             await greet(bot, room)
             bot.clock.jump(1)
