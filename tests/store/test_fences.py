@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bots import ANN, EAST, MIRROR, ONE, TWO, WEST, make_bot, rule, states
+from bots import ANN, EAST, MIRROR, ONE, TWO, WEST, entry, make_bot, receive, rule, states
 
-from relay.store.states import DeliveryState, Evidence
-from relay.store.values import Signal, Tracked, Verdict
+from relay.store.states import AttemptOutcome, DeliveryState, Evidence
+from relay.store.values import Result, Tracked, Verdict
 from relay.testing import Bot
 
 
@@ -32,7 +32,8 @@ async def test_what_expires_between_the_look_and_the_intent_is_not_sent() -> Non
 async def test_a_verdict_on_a_delivery_that_moved_meanwhile_changes_nothing() -> None:
     async with await queued() as bot:
         await bot.store.discard([1])
-        signal = Signal(1, False, ONE, WEST, "text", "", "", "9", b"{}", bot.clock.now())
+        await receive(bot, entry("9", from_wxid=ONE, chat_wxid=WEST))
+        (signal,) = await bot.store.signals((0, 0), 10)
         judged = Tracked(1, DeliveryState.QUEUED, 0, None, False, None, 1, False, False)
         await bot.store.settle([Verdict(signal, judged, DeliveryState.ACCEPTED, Evidence.ECHO)], 60_000)
         assert await states(bot) == ["discarded"]
@@ -43,7 +44,8 @@ async def test_a_verdict_on_an_attempt_that_another_followed_changes_nothing() -
     async with await queued() as bot:
         epoch = await bot.store.begin_sending(30_000)
         await bot.store.record_intent((await bot.store.due(1))[0], epoch)
-        signal = Signal(1, False, ONE, WEST, "text", "", "", "9", b"{}", bot.clock.now())
+        await receive(bot, entry("9", from_wxid=ONE, chat_wxid=WEST))
+        (signal,) = await bot.store.signals((0, 0), 10)
         judged = Tracked(1, DeliveryState.SENDING, 7, None, False, None, 7, False, False)
         await bot.store.settle([Verdict(signal, judged, DeliveryState.ACCEPTED, Evidence.ECHO)], 60_000)
         assert await states(bot) == ["sending"]
@@ -56,3 +58,32 @@ async def test_an_id_of_ours_at_another_account_names_no_delivery() -> None:
         await bot.store.record_intent((await bot.store.due(1))[0], epoch)
         assert await bot.store.by_api_send_id(1, 1, ONE) is not None
         assert await bot.store.by_api_send_id(1, 1, TWO) is None
+
+
+@rule
+async def test_what_one_sender_has_settled_another_does_not_count_as_a_second_effect() -> None:
+    async with await queued() as bot:
+        epoch = await bot.store.begin_sending(30_000)
+        await bot.store.record_intent((await bot.store.due(1))[0], epoch)
+        await receive(bot, entry("9", from_wxid=ONE, chat_wxid=WEST, content={"items": []}))
+        (signal,) = await bot.store.signals((0, 0), 10)
+        about = await bot.store.by_api_send_id(1, 1, ONE)
+        verdict = Verdict(signal, about, DeliveryState.ACCEPTED, Evidence.ECHO)
+        assert await bot.store.settle([verdict], 60_000) == []
+        again = Verdict(signal, await bot.store.by_api_send_id(1, 1, ONE))
+        assert await bot.store.settle([again], 60_000) == []
+        assert "duplicate_effect_total" not in await bot.store.counters()
+
+
+@rule
+async def test_an_answer_that_is_cut_off_takes_no_name_from_an_attempt_that_its_echo_gave_it() -> None:
+    async with await queued() as bot:
+        epoch = await bot.store.begin_sending(30_000)
+        await bot.store.record_intent((await bot.store.due(1))[0], epoch)
+        await receive(bot, entry("9", from_wxid=ONE, chat_wxid=WEST, api_send_svrid="77"))
+        (signal,) = await bot.store.signals((0, 0), 10)
+        about = await bot.store.by_api_send_id(1, 1, ONE)
+        await bot.store.settle([Verdict(signal, about, DeliveryState.ACCEPTED, Evidence.ECHO)], 60_000)
+        cut = Result(1, 1, AttemptOutcome.UNKNOWN, DeliveryState.UNKNOWN, "cut", settle_at=1)
+        await bot.store.record_results([cut])
+        assert await bot.store.by_api_send_svrid("77", ONE) is not None

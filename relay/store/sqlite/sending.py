@@ -68,7 +68,7 @@ FROM deliveries LEFT JOIN messages ON messages.id = deliveries.entry
 WHERE deliveries.id IN (SELECT value FROM json_each(?))
 """
 _ENDED = """
-UPDATE attempts SET ended_at = ?, outcome = ?, error = ?, api_send_svrid = ?
+UPDATE attempts SET ended_at = ?, outcome = ?, error = ?, api_send_svrid = coalesce(?, api_send_svrid)
 WHERE delivery = ? AND number = ? AND ended_at IS NULL
 """
 _MOVED = """

@@ -50,6 +50,7 @@ UPDATE attempts SET echo = ?, api_send_svrid = coalesce(api_send_svrid, nullif(?
 WHERE delivery = ? AND number = ? AND echo IS NULL
 """
 _FIRST_ECHO = "SELECT echo FROM attempts WHERE delivery = ? AND number = ?"
+_UNJUDGED = "SELECT 1 FROM {table} WHERE id = ? AND signal = 1"
 _SPOKEN_OF = "UPDATE attempts SET failure = ? WHERE delivery = ? AND number = ? AND failure IS NULL"
 
 MEASURED = 5_000  # attempts, from the newest, whose echoes are timed
@@ -113,13 +114,16 @@ def settle(
     twice: list[Doubled] = []
     seen: dict[str, list[tuple[int]]] = {"events": [], "messages": []}
     for verdict in verdicts:
+        table = "events" if verdict.signal.failure else "messages"
+        if not ask.every(connection, _UNJUDGED.format(table=table), (verdict.signal.id,)):
+            continue  # another sender has settled it: what it counted, it counted once
         if verdict.state is not None and not _move(connection, verdict, now + confirm_after, now):
             continue  # it moved meanwhile: the signal stays, and is judged anew
         doubled = _record(connection, verdict)
         counters.update(name for name in {verdict.counter, doubled} if name is not None)
         if DUPLICATE in (verdict.counter, doubled):
             twice.append(_doubled(connection, verdict))
-        seen["events" if verdict.signal.failure else "messages"].append((verdict.signal.id,))
+        seen[table].append((verdict.signal.id,))
     for table, ids in seen.items():
         connection.executemany(f"UPDATE {table} SET signal = 0 WHERE id = ?", ids)
     for name, times in counters.items():

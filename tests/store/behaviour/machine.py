@@ -20,7 +20,7 @@ from relay.errors import StorageError
 from relay.simulator.clockwork import ManualClock
 from relay.store.protocol import Store
 from relay.store.states import AttemptOutcome, DeliveryKind, DeliveryState
-from relay.store.values import Conclusion, Delivery, Result, Verdict
+from relay.store.values import Conclusion, Delivery, Result, Routing, Verdict
 from relay.wire.entries import Entry
 
 T = TypeVar("T")
@@ -40,6 +40,10 @@ ENDINGS: tuple[Ending, ...] = (
 )
 """Every class of an attempt, with the step that its delivery may take by it."""
 
+STOPPED = (_S.HELD, _S.FAILED, _S.EXPIRED)
+ENDING = st.sampled_from(ENDINGS)
+FIRST = st.sampled_from((None, *ENDINGS))
+OFTEN = st.sampled_from((True, True, False))
 PICK = st.integers(0, 7)
 ACCOUNT = st.sampled_from((heard.ONE, heard.TWO))
 TEXT = st.sampled_from(heard.TEXTS)
@@ -51,10 +55,11 @@ DECIDED = st.lists(
         st.sampled_from((0, 0, 0, 5_000)),
         st.booleans(),
     ),
+    min_size=1,
     max_size=4,
     unique_by=lambda each: (each[0], each[2]),
 )
-PASSING = st.sampled_from((1, 1_000, 15_000, RESOLVE_WITHIN, CONFIRM_AFTER, EXPIRE_AFTER))
+PASSING = st.sampled_from((1, 1_000, 5_000, 15_000, RESOLVE_WITHIN, CONFIRM_AFTER, EXPIRE_AFTER))
 
 
 class Ground(Protocol):
@@ -105,8 +110,6 @@ class StoreMachine(RuleBasedStateMachine):
         return self.runner.run(wait())
 
     def reopen(self) -> Store:
-        """What a new process finds."""
-
         async def opened() -> Store:
             return self.ground.open(self.clock)
 
@@ -122,14 +125,16 @@ class StoreMachine(RuleBasedStateMachine):
 
     # -- the receiver ----------------------------------------------------------
 
-    @initialize(decided=st.lists(DECIDED, min_size=2, max_size=2))
-    def begin(self, decided: list[list[Any]]) -> None:
+    @initialize(
+        decided=st.lists(DECIDED, min_size=2, max_size=2), endings=st.lists(FIRST, min_size=4, max_size=4)
+    )
+    def begin(self, decided: list[list[Any]], endings: list[Ending | None]) -> None:
         """Two messages with what was decided about them, and a sender: most of what matters comes after."""
         self.take_over()
         for each in decided:
             self.hear(heard.ONE, 0, heard.TEXTS[0], both=True)
-            self.identify()
-            self.route(0, each)
+            self.route(0, each, "finished")
+        self.send(0, 2, endings)
 
     @rule(account=ACCOUNT, wx=st.integers(0, 1), text=TEXT, both=st.booleans())
     def hear(self, account: str, wx: int, text: str, both: bool) -> None:
@@ -140,7 +145,6 @@ class StoreMachine(RuleBasedStateMachine):
         self.ingest([heard.said(svrid, each, self.now, text, f"wx-{name}") for each in accounts])
 
     @rule(pick=PICK, again=st.integers(1, 2))
-    @precondition(lambda self: self.model.messages)
     def hear_again(self, pick: int, again: int) -> None:
         """The platform pushes what it has pushed before, together with something new."""
         old = some(list(self.model.messages.values()), pick).entry
@@ -153,34 +157,31 @@ class StoreMachine(RuleBasedStateMachine):
 
     # -- the router ------------------------------------------------------------
 
-    @rule()
     def identify(self) -> None:
         passed, _ = self.do(self.store.identify(100, 10**12))
         assert [each.id for each in passed] == self.model.identify()
 
-    @rule(pick=PICK, decided=DECIDED)
-    @precondition(lambda self: self.model.waiting())
-    def route(self, pick: int, decided: list[Any]) -> None:
-        """A message has its turn; whoever finishes it a second time is too late."""
+    @rule(pick=PICK, decided=DECIDED, end=st.sampled_from(("finished", "finished", "killed", "given back")))
+    def route(self, pick: int, decided: list[Any], end: str) -> None:
+        """A message has its turn, and is finished, or ends its router, or is left to the next."""
+        self.identify()
+        if not self.model.waiting():
+            return
         number = some(self.model.waiting(), pick)
         claimed = self.do(self.store.claim([number]))
         assert [each.id for each in claimed] == self.model.claim([number])
         assert [each.attempts for each in claimed] == [self.model.messages[number].attempts]
-        routing = routed(number, decided)
+        if end == "finished":
+            self.finish(routed(number, decided))
+        elif end == "given back":
+            self.do(self.store.give_back([number]))
+            self.model.give_back([number])
+
+    def finish(self, routing: Routing) -> None:
+        """Whoever finishes it a second time is too late."""
         for _ in range(2):
             done = self.do(self.store.finish(routing, EXPIRE_AFTER))
             assert done == self.model.finish(routing, self.now)
-
-    @rule(pick=PICK, returned=st.booleans())
-    @precondition(lambda self: self.model.waiting())
-    def claim(self, pick: int, returned: bool) -> None:
-        """A router begins with a message and is killed by it, or leaves in good order."""
-        number = some(self.model.waiting(), pick)
-        self.do(self.store.claim([number]))
-        self.model.claim([number])
-        if returned:
-            self.do(self.store.give_back([number]))
-            self.model.give_back([number])
 
     # -- the sender ------------------------------------------------------------
 
@@ -192,13 +193,15 @@ class StoreMachine(RuleBasedStateMachine):
         with pytest.raises(StorageError):
             self.do(self.store.record_intent(self.found, epoch - 1))
 
-    @rule(pick=PICK, depth=st.integers(1, 3))
-    @precondition(lambda self: self.model.due(1, self.now))
-    def send(self, pick: int, depth: int) -> None:
-        """Begin what is due, as the sender asks for it."""
-        lines = self.do(self.store.due(depth))
-        self.found = [line[0] for line in lines]
-        self.intend(some(lines, pick))
+    @rule(pick=PICK, depth=st.integers(1, 3), endings=st.lists(st.none() | ENDING, min_size=1, max_size=4))
+    def send(self, pick: int, depth: int, endings: list[Ending | None]) -> None:
+        """Begin what is due, as the sender asks for it; some of it is answered soon."""
+        for ending in endings:
+            if lines := self.do(self.store.due(depth)):
+                self.found = [line[0] for line in lines]
+                self.intend(some(lines, pick))
+                if ending is not None and self.flying:
+                    self.answer(len(self.flying) - 1, ending)
 
     @rule()
     @precondition(lambda self: self.found)
@@ -217,7 +220,7 @@ class StoreMachine(RuleBasedStateMachine):
     def payload(self, sent: Sent) -> bytes:
         return sent.body or self.model.messages[sent.entry or 0].entry.raw
 
-    @rule(pick=PICK, ending=st.sampled_from(ENDINGS))
+    @rule(pick=PICK, ending=ENDING)
     @precondition(lambda self: self.flying)
     def answer(self, pick: int, ending: Ending) -> None:
         """A request ends, in whatever class, however late, whoever is the sender by now."""
@@ -236,32 +239,29 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(by=PASSING)
     def time_passes(self, by: int) -> None:
+        """And what it alone decides is looked for."""
         self.clock.jump(by / 1000)
         self.found = []
+        settled = self.do(self.store.settle_due())
+        assert sorted((d.delivery, d.state) for d in settled) == sorted(self.model.settle_due(self.now))
 
-    @rule()
-    def settle_due(self) -> None:
-        told = self.do(self.store.settle_due())
-        assert sorted((each.delivery, each.state) for each in told) == sorted(self.model.settle_due(self.now))
-
-    @rule(hours=st.sampled_from((-1, 1)))
-    def set_clock(self, hours: int) -> None:
-        """Somebody sets the clock, and the sender notices."""
+    @rule(hours=st.sampled_from((-1, 1)), deaf=st.none() | PASSING)
+    def time_is_disturbed(self, hours: int, deaf: int | None) -> None:
+        """Somebody sets the clock and the sender notices, or nobody has listened for a while."""
+        if deaf is not None:
+            self.do(self.store.note_gap(self.now - deaf, self.now))
+            self.model.note_gap(self.now - deaf, self.now)
+            return
         self.clock.set_by(hours * 3600)
         self.found = []
         self.do(self.store.shift(hours * 3_600_000))
         self.model.shift(hours * 3_600_000, self.now)
 
-    @rule(begins=PASSING)
-    def deaf(self, begins: int) -> None:
-        self.do(self.store.note_gap(self.now - begins, self.now))
-        self.model.note_gap(self.now - begins, self.now)
-
     # -- what came back --------------------------------------------------------
 
-    @rule(pick=PICK, number=PICK, named=st.integers(1, 3), pulled=st.booleans())
+    @rule(pick=PICK, number=PICK, named=st.integers(1, 3), pulled=st.booleans(), at_once=OFTEN)
     @precondition(lambda self: any(each.attempts for each in self.model.deliveries.values()))
-    def comes_back(self, pick: int, number: int, named: int, pulled: bool) -> None:
+    def comes_back(self, pick: int, number: int, named: int, pulled: bool, at_once: bool) -> None:
         """An attempt is heard, by a callback or in the log, whatever has become of its delivery."""
         sent, ids = self.named(pick, number, named)
         text = heard.TEXTS[0] if sent.body is None else "something else"
@@ -271,13 +271,23 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             for _ in range(2):
                 assert self.do(self.store.recover([entry])) == self.model.recover(entry, self.now)
+        self.judge_and_settle(at_once)
 
-    @rule(pick=PICK, number=PICK, named=st.integers(1, 2))
+    @rule(pick=PICK, number=PICK, named=st.integers(1, 2), at_once=OFTEN)
     @precondition(lambda self: any(each.attempts for each in self.model.deliveries.values()))
-    def fails_late(self, pick: int, number: int, named: int) -> None:
+    def fails_late(self, pick: int, number: int, named: int, at_once: bool) -> None:
         """The platform says that an attempt came to nothing after all."""
         sent, ids = self.named(pick, number, named)
         self.ingest([heard.failure(sent.account, ids)])
+        self.judge_and_settle(at_once)
+
+    def judge_and_settle(self, at_once: bool) -> None:
+        """What is held back by now is settled when something else has happened, or never."""
+        if at_once and self.model.signals:
+            held, self.judged = self.judged, []
+            self.judge()
+            self.settle(False)
+            self.judged = held
 
     def named(self, pick: int, number: int, named: int) -> tuple[Sent, heard.Ids]:
         """An attempt that was begun, by one of its ids or both; a forward has none."""
@@ -311,55 +321,49 @@ class StoreMachine(RuleBasedStateMachine):
         assert [(each.delivery, each.second) for each in twice] == expected
         self.judged = self.judged if kept else []
 
-    @rule(pick=PICK, state=st.sampled_from((_S.QUEUED, _S.HELD, _S.FAILED)), back=st.integers(0, 1))
-    @precondition(lambda self: self.model.unresolved(self.now))
+    @rule(pick=PICK, state=st.sampled_from((_S.QUEUED, _S.HELD, _S.FAILED)), back=st.sampled_from((0, 0, 1)))
+    @precondition(lambda self: any(d.state is _S.UNKNOWN for d in self.model.deliveries.values()))
     def conclude(self, pick: int, state: DeliveryState, back: int) -> None:
         """The log misses it: proven absent, or not; a conclusion about an earlier attempt is void."""
-        unknown = self.do(self.store.unresolved(100))
-        assert sorted(each.delivery for each in unknown) == sorted(self.model.unresolved(self.now))
-        one = some(unknown, pick)
-        concluded = Conclusion(one.delivery, one.number - back, state, "absent")
-        done = self.model.conclude(concluded, self.now)
-        assert len(self.do(self.store.conclude([concluded]))) == done
+        self.time_passes(RESOLVE_WITHIN)
+        if unknown := self.do(self.store.unresolved(100)):
+            one = some(unknown, pick)
+            concluded = Conclusion(one.delivery, one.number - back, state, "absent")
+            done = self.model.conclude(concluded, self.now)
+            assert len(self.do(self.store.conclude([concluded]))) == done
 
     # -- the operator ----------------------------------------------------------
 
-    @rule(pick=PICK, again=st.booleans())
-    @precondition(lambda self: self.model.deliveries)
-    def operate(self, pick: int, again: bool) -> None:
+    @rule(pick=PICK, again=OFTEN, stopped=OFTEN)
+    def operate(self, pick: int, again: bool, stopped: bool) -> None:
         """A person sends a delivery again, or drops it, or names one that is none."""
-        number = some([*self.model.deliveries, 999], pick)
+        told = [d.id for d in self.model.deliveries.values() if d.state in STOPPED or not stopped]
+        number = some(told or [*self.model.deliveries, 999], pick)
         retry = self.store.retry([number], EXPIRE_AFTER) if again else self.store.discard([number])
         done = (self.model.retry if again else self.model.discard)(number, self.now)
         assert [each.done for each in self.do(retry)] == [done]
 
     # -- deaths ----------------------------------------------------------------
 
-    @rule(turns=st.integers(0, 4))
-    def die_receiving(self, turns: int) -> None:
-        """A callback that was not answered is kept as a whole or not at all."""
-        svrid, now = self.fresh(), self.now
-        entries = [heard.said(svrid, each, now, heard.TEXTS[1], f"wx-{svrid}") for each in self.model.ours]
-        self.die(lambda: self.store.ingest(entries), lambda model: model.ingest(entries, now), turns)
+    @rule(whose=st.sampled_from(("receiver", "router", "sender")), pick=PICK, decided=DECIDED, turns=PICK)
+    def die(self, whose: str, pick: int, decided: list[Any], turns: int) -> None:
+        """A callback, what was decided, an intent: each is kept as a whole or not at all."""
+        now, waiting, lines = self.now, self.model.waiting(), self.do(self.store.due(1))
+        if whose == "router" and waiting:
+            routing = routed(some(waiting, pick), decided)
+            finish = lambda: self.store.finish(routing, EXPIRE_AFTER)  # noqa: E731
+            self.end(finish, lambda model: model.finish(routing, now), turns)
+        elif whose == "sender" and lines:
+            line, epoch = some(lines, pick), self.model.epoch
+            asked = [(each.id, each.attempts) for each in line]
+            intend = lambda: self.store.record_intent(line, epoch)  # noqa: E731
+            self.end(intend, lambda model: model.intend(asked, now), turns)
+        else:
+            svrid = self.fresh()
+            entries = [heard.said(svrid, each, now, "hello", f"wx-{svrid}") for each in self.model.ours]
+            self.end(lambda: self.store.ingest(entries), lambda model: model.ingest(entries, now), turns)
 
-    @rule(pick=PICK, decided=DECIDED, turns=st.integers(0, 4))
-    @precondition(lambda self: self.model.waiting())
-    def die_routing(self, pick: int, decided: list[Any], turns: int) -> None:
-        """What was decided is in the outbox as a whole, or the message waits."""
-        routing, now = routed(some(self.model.waiting(), pick), decided), self.now
-        finish = lambda model: model.finish(routing, now)  # noqa: E731 - what the model is to have done
-        self.die(lambda: self.store.finish(routing, EXPIRE_AFTER), finish, turns)
-
-    @rule(pick=PICK, turns=st.integers(0, 4))
-    @precondition(lambda self: self.model.due(1, self.now))
-    def die_sending(self, pick: int, turns: int) -> None:
-        """An intent is on record or not; what follows is the next sender's."""
-        line, now = some(self.do(self.store.due(1)), pick), self.now
-        asked = [(each.id, each.attempts) for each in line]
-        intend = lambda model: model.intend(asked, now)  # noqa: E731 - what the model is to have done
-        self.die(lambda: self.store.record_intent(line, self.model.epoch), intend, turns)
-
-    def die(self, ask: Callable[[], Awaitable[object]], apply: Callable[[Model], object], turns: int) -> None:
+    def end(self, ask: Callable[[], Awaitable[object]], apply: Callable[[Model], object], turns: int) -> None:
         """End everything while the store is asked: what it then finds is all of it, or nothing.
 
         Then it is asked again, so that what follows does not depend on how fast this machine was.
