@@ -17,6 +17,7 @@ import structlog
 from relay.errors import BodyError, StorageError
 from relay.large import Large
 from relay.store.ballast import Ballast
+from relay.store.copies import Copies
 from relay.store.journal import Journal, Mark, Record, left_in
 from relay.store.protocol import Store
 from relay.store.values import Callback
@@ -56,14 +57,24 @@ class Intake:
     """One per receiver. Works whenever it is nudged, and until all that was kept is in the store."""
 
     def __init__(
-        self, store: Store, journals: Sequence[Journal], open_text: Open, ballast: Ballast | None = None
+        self,
+        store: Store,
+        journals: Sequence[Journal],
+        open_text: Open,
+        ballast: Ballast | None = None,
+        others: Sequence[Path] = (),
     ) -> None:
-        """The first of its journals gives it its name; the ballast goes overboard when the disk is full."""
+        """The first of its journals gives it its name; the ballast goes overboard when the disk is full.
+
+        In these other folders receivers before this one may have left something.
+        """
         self._store = store
         self._journals = journals
         self._name = journals[0].name
         self._open = open_text
         self._ballast = ballast
+        self._others = others
+        self._copies = Copies()
         self._line: deque[_Stretch] = deque()
         self._left: list[Journal] = []  # by receivers that have ended: older than what is in ours
         self._looked_at: float | None = None
@@ -127,6 +138,9 @@ class Intake:
         if self._working is not None:
             self._working.cancel()
         self._large.stop()
+
+    def let_go(self) -> None:
+        """Let others adopt what we have adopted."""
         for each in self._left:
             each.close()
 
@@ -149,12 +163,18 @@ class Intake:
         while self._line:
             stretch = self._line[0]
             if stretch.known:
-                stretch.journal.skip(stretch.end)
+                await self._pass_by(stretch)
             else:
                 await self._work_off(stretch)
             if stretch.journal.position >= stretch.end:
                 self._line.popleft()
         await self._count()
+
+    async def _pass_by(self, stretch: _Stretch) -> None:
+        """Note that it is over, so that nobody adopts what has come by another way."""
+        mark = stretch.journal.mark_at(stretch.end)
+        await self._insist(lambda: self._store.ingest_journal((), mark))
+        stretch.journal.skip(stretch.end)
 
     async def _look_for_left(self) -> None:
         """Adopt the journals of receivers that have ended."""
@@ -186,8 +206,9 @@ class Intake:
                 each.close()
 
     def _all(self) -> list[Path]:
-        folders = dict.fromkeys(journal.path.parent for journal in self._journals)
-        return [path for folder in folders for path in left_in(folder, self._store.origin)]
+        folders = (*(journal.path.parent for journal in self._journals), *self._others)
+        found = (path for folder in dict.fromkeys(folders) for path in left_in(folder, self._store.origin))
+        return list(found)
 
     async def _inherit(self) -> None:
         """Have what receivers put aside whose journals are gone."""
@@ -204,12 +225,22 @@ class Intake:
             if others:  # none behind one whose turn is later: a clock that was set back misleads about it
                 until = others[0][1][0].received_at
                 records = [*itertools.takewhile(lambda each: each.received_at <= until, records)]
-            await self._take(journal, records)
+            await self._take_once(journal, records)
         for over in [each for each in self._left if each.ended]:
             self._left.remove(over)
             over.remove()
             over.close()
             await self._inherit()
+        if not self._left:
+            self._copies = Copies()
+
+    async def _take_once(self, journal: Journal, records: Sequence[Record]) -> None:
+        """Take what has not come by another of these journals: disk and spool may both have it."""
+        await self._take(journal, [each for each in records if self._copies.is_new(journal.name, each)])
+        if journal.position < records[-1].end:
+            mark = journal.mark(records[-1])
+            await self._insist(lambda: self._store.ingest_journal((), mark))
+            journal.passed(records[-1])
 
     async def _work_off(self, stretch: _Stretch) -> None:
         while records := self._read_of(stretch.journal, stretch.end):

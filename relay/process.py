@@ -114,6 +114,8 @@ async def _serve(config: Config, role: str, ties: Ties) -> bool:
             log.info("role_stopped", role=role)
     finally:
         store.close()
+        for afterwards in orders.afterwards:
+            afterwards()
         orders.obeyed()
     return orders.again
 
@@ -159,6 +161,7 @@ class _Orders:
     def __init__(self, path: Path, role: str, ties: Ties) -> None:
         self.stop = asyncio.Event()
         self.again = False
+        self.afterwards: list[Callable[[], None]] = []  #: what is to be done once the store is closed
         self.ties = ties
         self._path = path
         self._role = role
@@ -254,6 +257,7 @@ async def _receiver(config: Config, store: Store, clock: Clock, orders: _Orders)
 
     await store.add_accounts(config.platform.accounts, "configured")
     receiver = build_receiver(config, store, clock)
+    orders.afterwards.append(receiver.let_go)
     app = create_app(receiver, receiver_settings(config))
     await app.state.sources.look(store)
     following = [

@@ -20,6 +20,10 @@ from relay.store.journal import Journal
 log = structlog.get_logger("relay.receiver")
 
 ANSWER_WITHIN = 0.8  # seconds, of the platform's one (contract 4.1)
+SLOW = (
+    (0.1, "answers_slow_total"),
+    (1.0, "answers_late_total"),
+)  # seconds, and where such answers are counted
 SPOOL_AFTER = 0.75  # of that time, what is not on disk goes into the spool
 MOST_LATE = 64 * 1024 * 1024  # bytes that may wait in memory for disk and spool
 AT_ONCE = 8 * 1024 * 1024  # bytes in one writing, unless one turn of the loop brought more
@@ -47,6 +51,7 @@ class _Batch:
     at: int
     bodies: list[bytes]
     waiting: list[Callable[[], None]]
+    begun: float = 0.0  # by the loop's clock
     clock: asyncio.TimerHandle | None = None
     late: bool = False  # answered, and kept nowhere but in memory
     spooled: bool = False
@@ -114,8 +119,9 @@ class Receiver:
             return
         if self._coming is None:
             # Its time is also that of what the disk takes much later: answers expire by it.
-            self._coming = _Batch(self._clock.now(), [], [])
-            asyncio.get_running_loop().call_soon(self._send_off)
+            loop = asyncio.get_running_loop()
+            self._coming = _Batch(self._clock.now(), [], [], loop.time())
+            loop.call_soon(self._send_off)
         self._coming.bodies.append(body)
         self._coming.waiting.append(done)
 
@@ -154,7 +160,7 @@ class Receiver:
             self._intake.follow_on(self._journal.journal, end, known=batch.spooled)
             batch.on_disk = True
             self._be_late_no_more(batch)
-            batch.answer()
+            self._answer(batch)
         self._write()
         self._go_on()
 
@@ -224,20 +230,28 @@ class Receiver:
             self._waiting.remove(batch)
         if not self._be_late_no_more(batch):
             self._count_early(batch)
-        batch.answer()
+        self._answer(batch)
 
     def _be_late(self, batch: _Batch) -> None:
         """Answer what is kept nowhere yet, and hold on to it."""
         batch.late = True
         self._late_bytes += batch.size
         self._count_early(batch)
-        batch.answer()
+        self._answer(batch)
 
     def _be_late_no_more(self, batch: _Batch) -> bool:
         """It need not be held on to; whether it had to be."""
         was_late, batch.late = batch.late, False
         self._late_bytes -= batch.size if was_late else 0
         return was_late
+
+    def _answer(self, batch: _Batch) -> None:
+        """Answer whoever waits still, and count those who waited long."""
+        waited = asyncio.get_running_loop().time() - batch.begun
+        for seconds, name in SLOW if waited > SLOW[0][0] else ():
+            if waited > seconds:
+                self._intake.uncounted[name] += len(batch.waiting)
+        batch.answer()
 
     def _count_early(self, batch: _Batch) -> None:
         """Count it now, and tell of it together with others: a line for each would itself be slow."""
@@ -273,7 +287,7 @@ class Receiver:
         for batch in self._journal.writing + self._waiting:
             if not batch.spooled:
                 self._lose(len(batch.bodies), batch.size, "the process ends")
-            batch.answer()
+            self._answer(batch)
         over = await self._intake.finish(max(0.0, ends_at - asyncio.get_running_loop().time()))
         for writer in self._writers if over else ():
             if not writer.busy:
@@ -291,7 +305,7 @@ class Receiver:
         await self._intake.follow()
 
     def abandon(self) -> None:
-        """Stop where we are, as if killed."""
+        """Stop where we are, as if killed; what the store has been asked for may still be done."""
         if self._ended:
             return
         self._ended = True
@@ -299,6 +313,10 @@ class Receiver:
             if batch.clock is not None:
                 batch.clock.cancel()
         self._intake.abandon()
+
+    def let_go(self) -> None:
+        """Let others have what is left in the journals, once the store is closed."""
+        self._intake.let_go()
         for writer in self._writers:
             writer.close()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -118,6 +119,7 @@ def build_receiver(config: Config, store: Store, clock: Clock, *, spooling: bool
         [journal] if spool is None else [journal, spool],
         opener(settings.key, allow_plaintext=settings.allow_plaintext),
         Ballast(config.database),
+        spools_of(config, journal.path.parent) if spooling else (),
     )
     return Receiver(journal, spool, intake, settings, clock)
 
@@ -136,6 +138,14 @@ def open_spool(config: Config, store: Store) -> Journal | None:
     except OSError as exc:
         log.warning("spool_not_available", error=str(exc))
         return None
+
+
+def spools_of(config: Config, journals: Path) -> list[Path]:
+    """Every folder that was this bot's spool."""
+    from relay.store.spool import folder_of, remember
+
+    folder = folder_of(config.storage.spool, config.folder, config.database)
+    return remember(journals, folder or journals)
 
 
 def build_pipeline(

@@ -215,6 +215,7 @@ class Bot:
         """Forget everything that is not on disk, and start again."""
         self.receiver.abandon()
         self.store.close()
+        self.receiver.let_go()
         self._start(self.clock)
 
     async def __aenter__(self) -> Self:
@@ -227,6 +228,7 @@ class Bot:
         """Let go of files and connections."""
         await self.receiver.finish(1.0)
         self.store.close()
+        self.receiver.let_go()
         await self.simulator.close()
         if self._temporary is not None:
             self._temporary.cleanup()

@@ -166,6 +166,18 @@ METRICS = (
     Measured("counter", "relay_lost_total", "Callbacks answered and lost.", _counted("lost_total")),
     Measured(
         "counter",
+        "relay_answers_slow_total",
+        "Callbacks answered after more than 100 ms.",
+        _counted("answers_slow_total"),
+    ),
+    Measured(
+        "counter",
+        "relay_answers_late_total",
+        "Callbacks answered after more than the platform's second; 1,000 in a day, and it stops for the day.",
+        _counted("answers_late_total"),
+    ),
+    Measured(
+        "counter",
         "relay_duplicate_effect_total",
         "Second echoes of one delivery: it was sent twice.",
         _counted("duplicate_effect_total"),

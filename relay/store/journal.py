@@ -194,7 +194,11 @@ class Journal:
 
     def mark(self, record: Record) -> Mark:
         """What to write down with this record."""
-        return Mark(self.name, self._epoch, record.end)
+        return self.mark_at(record.end)
+
+    def mark_at(self, end: int) -> Mark:
+        """What to write down once all before it is in the database, or need not be."""
+        return Mark(self.name, self._epoch, end)
 
     def skip(self, end: int | None = None) -> int:
         """Pass by what cannot, or need not, be read, how many bytes that are."""

@@ -45,3 +45,19 @@ def make_private(folder: Path) -> None:
         found = each.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
             raise PermissionError(f"{each} is not a folder of ours that is closed to others")
+
+
+def remember(journals: Path, folder: Path) -> list[Path]:
+    """Note a spool's folder beside the journals; returns all that were ever noted, this one included.
+
+    Whoever moves the spool because the disk is full leaves something in the old one.
+    """
+    noted = journals / "spools"
+    try:
+        known = noted.read_text("utf-8").splitlines() if noted.exists() else []
+        if str(folder) not in known:
+            known.append(str(folder))
+            noted.write_text("\n".join(known), "utf-8")
+    except (OSError, UnicodeError):  # a full disk: the next start notes it
+        known = [str(folder)]
+    return [Path(each) for each in known if each]

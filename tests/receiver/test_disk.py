@@ -13,6 +13,7 @@ import pytest
 import structlog
 from bots import callback, entry, eventually, make_bot, messages, receive, rule
 
+from relay import receiver as receivers
 from relay.errors import StorageError
 from relay.receiver import MOST_LATE
 from relay.roles import build_receiver
@@ -148,6 +149,20 @@ async def test_a_database_that_refuses_makes_the_receiver_unready() -> None:
         await eventually(unready)
         store.full = False
         await eventually(lambda: ready(bot))
+
+
+@rule
+async def test_answers_that_took_long_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receivers, "SLOW", ((0.005, "answers_slow_total"), (60.0, "answers_late_total")))
+    async with make_bot() as bot:
+        with hurried(bot) as disk:
+            disk.full = True
+            await receive(bot, entry())
+            disk.full = False
+            await eventually(lambda: ready(bot))
+        await bot.receiver.taken_in()
+        counted = await bot.store.counters()
+        assert (counted["answers_slow_total"], counted.get("answers_late_total")) == (1, None)
 
 
 @rule

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from bots import callback, entry, eventually, make_bot, messages, rule
-from receiver.test_disk import PATH, hurried, ready
+from receiver.test_disk import PATH, Stubborn, hurried, ready
 
+from relay.config import load
 from relay.store import spool
 from relay.store.journal import Journal
 from relay.store.spool import IN_MEMORY, folder_of, make_private
-from relay.testing import Bot, asgi_call
+from relay.testing import SECRETS, Bot, asgi_call
 
 
 @asynccontextmanager
@@ -67,6 +68,39 @@ async def test_what_disk_and_spool_have_comes_once_and_in_the_order_received(tmp
         counted = await bot.store.counters()
         assert counted["acked_before_durable_total"] == 2
         assert "duplicates_total" not in counted
+
+
+@rule
+async def test_what_disk_and_spool_both_have_comes_once_after_a_kill(tmp_path: Path) -> None:
+    async with spooling(tmp_path) as bot:
+        Stubborn(bot).full = True
+        bodies = [b"not base64", b"nor this", b"not base64"]
+        with hurried(bot, answer_within=0.1) as disk:
+            disk.free.clear()
+            for body in bodies:
+                assert (await asgi_call(bot.door, "POST", PATH, body=body))[0] == 200
+            disk.free.set()
+            await eventually(lambda: on_disk(bot))
+            await bot.restart()
+        await bot.receiver.taken_in()
+        assert sorted(each.body for each in await bot.store.damaged(9)) == sorted(bodies)
+
+
+async def on_disk(bot: Bot) -> bool:
+    return not bot.receiver._journal.busy and bot.receiver._journal.journal._written > 0
+
+
+@rule
+async def test_what_is_left_in_a_spool_is_found_after_the_spool_was_moved(tmp_path: Path) -> None:
+    async with spooling(tmp_path) as bot:
+        with hurried(bot, answer_within=0.1) as disk:
+            disk.full = True
+            await post(bot, "1")
+            toml = bot.folder / "bot.toml"
+            toml.write_text(toml.read_text().replace("/spool", "/elsewhere"))
+            bot.config = load(toml, SECRETS)
+            await bot.restart()
+        assert await svrids(bot) == ["1"]
 
 
 @rule
