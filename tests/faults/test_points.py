@@ -25,6 +25,7 @@ SEED = os.environ.get("RELAY_SEED", "20261122")
 PART = 25  # kills of one bot
 PARTS = [min(PART, KILLS - begun) for begun in range(0, KILLS, PART)]
 SENDING = "SELECT count(*) FROM deliveries WHERE state = 'sending'"
+NOTICED = 1.0  # seconds until a caller that was killed is seen to have left
 PATHS = ("/wechat/sendMessage", "/wechat/forwardMsg")
 
 Point = Callable[[Scene, int], contextlib.AbstractAsyncContextManager[None]]
@@ -52,6 +53,8 @@ async def stopped(stage: Scene, team: int, *faults: Fault) -> AsyncIterator[int]
         await until(lambda: numbers[-1] in stage.simulator.faults.holds.numbers())
         yield numbers[-1]
     finally:
+        with contextlib.suppress(TimeoutError):  # whoever was killed asks for nothing, once that is noticed
+            await until(lambda: numbers[-1] not in stage.simulator.faults.holds.numbers(), NOTICED)
         for number in numbers:
             with contextlib.suppress(ValueError):  # it struck, and nobody waits by it
                 stage.simulator.faults.remove(number)
