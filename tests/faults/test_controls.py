@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from faults import test_points
 from faults.checker import Rule, check
 from faults.scene import EVERYTHING, Scene, scene
 from faults.test_points import POINTS
@@ -30,27 +31,28 @@ def without(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("guard", "point", "rule"),
+    ("guard", "point", "victim", "rule"),
     [
-        ("unknown", "after effect", Rule.EFFECTS),
-        ("journal", "after the answer", Rule.KEPT),
-        ("line", "mid request", Rule.ORDER),
+        ("unknown", "after effect", EVERYTHING, Rule.EFFECTS),
+        ("journal", "after the answer", EVERYTHING, Rule.KEPT),
+        ("line", "mid request", "sender", Rule.ORDER),
     ],
 )
 def test_a_guard_that_is_missing_is_missed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guard: str, point: str, rule: Rule
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guard: str, point: str, victim: str, rule: Rule
 ) -> None:
     async def go() -> set[Rule]:
         async with scene(tmp_path, guard) as stage:
             for team in range(2):
                 async with POINTS[point](stage, team):
-                    await stage.end(EVERYTHING)
-                for _ in range(3):
+                    await stage.end(victim)
+                for _ in range(6):
                     stage.say(team)
                 await stage.revive()
             return await seen(stage)
 
     without(guard, monkeypatch)
+    monkeypatch.setattr(test_points, "PATHS", ("/wechat/sendMessage",))  # an unknown forward would be held
     assert rule in asyncio.run(go())
 
 
