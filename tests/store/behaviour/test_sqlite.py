@@ -16,8 +16,8 @@ from relay.simulator.clockwork import ManualClock
 from relay.store.sqlite import SqliteStore
 
 SLOW = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
-QUICK = settings(SLOW, max_examples=50, stateful_step_count=30, derandomize=True)
-LONG = settings(SLOW, max_examples=3_000, stateful_step_count=60, print_blob=True)
+QUICK = settings(SLOW, max_examples=50, stateful_step_count=25, derandomize=True)
+LONG = settings(SLOW, max_examples=3_000, stateful_step_count=40, print_blob=True)
 
 
 @cache
