@@ -135,6 +135,18 @@ def test_rooms_and_our_own_accounts_are_no_person(relay: Relay, told: Telling, w
     assert (ended.code, set(ended.json())) == (2, {"error", "hint"})
 
 
+def test_what_was_said_is_not_fetched_again(relay: Relay, told: Telling) -> None:
+    config = told()
+    connection = apsw.Connection(str(config.parent / "relay.db"))
+    try:
+        rows = [(ONE, ANN, "", 1, 2, 3), (ONE, EAST, "", 1, 2, 3)]
+        connection.executemany("INSERT INTO repairs VALUES (?, ?, ?, ?, ?, ?)", rows)
+        relay("forget", ANN, "--yes", "--config", str(config))
+        assert connection.execute("SELECT chat FROM repairs").fetchall() == [(EAST,)]
+    finally:
+        connection.close()
+
+
 def test_who_never_said_anything_is_forgotten_at_once(relay: Relay, empty: Path) -> None:
     row = relay("forget", ANN, "--yes", "--config", str(empty), "--json").json()
     assert (row["messages"], row["deliveries"], row["names"]) == (0, 0, 0)

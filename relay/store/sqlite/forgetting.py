@@ -160,6 +160,7 @@ class Forgetting:
         database = self._connection
         database.execute("DELETE FROM names WHERE wxid = ?", (self.wxid,))
         names = database.changes()
+        database.execute("DELETE FROM repairs WHERE chat = ?", (self.wxid,))  # or it is all fetched again
         found = ask.every(database, "SELECT plugin, key FROM plugin_state WHERE instr(key, ?)", (self.wxid,))
         whole = re.compile(rf"(?<!\w){re.escape(self.wxid)}(?!\w)")
         keyed = [(plugin, key) for plugin, key in found if whole.search(key)]
