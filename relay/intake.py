@@ -69,6 +69,7 @@ class Intake:
         In these other folders receivers before this one may have left something.
         """
         self._store = store
+        self._origin = store.origin
         self._journals = journals
         self._name = journals[0].name
         self._open = open_text
@@ -207,7 +208,7 @@ class Intake:
 
     def _all(self) -> list[Path]:
         folders = (*(journal.path.parent for journal in self._journals), *self._others)
-        found = (path for folder in dict.fromkeys(folders) for path in left_in(folder, self._store.origin))
+        found = (path for folder in dict.fromkeys(folders) for path in left_in(folder, self._origin))
         return list(found)
 
     async def _inherit(self) -> None:

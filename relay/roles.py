@@ -145,7 +145,7 @@ def spools_of(config: Config, journals: Path) -> list[Path]:
     from relay.store.spool import folder_of, remember
 
     folder = folder_of(config.storage.spool, config.folder, config.database)
-    return remember(journals, folder or journals)
+    return remember(journals, folder)
 
 
 def build_pipeline(

@@ -116,7 +116,9 @@ class Journal:
             return None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(file).st_nlink:  # else its last owner took it away meanwhile
+            found = os.fstat(file)
+            ours = found.st_uid == os.geteuid()  # in a folder of all users, somebody else may have made it
+            if ours and found.st_nlink:  # else its last owner took it away meanwhile
                 return cls(path, file, Mark(path.stem))
         except OSError:
             pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -47,17 +48,17 @@ def make_private(folder: Path) -> None:
             raise PermissionError(f"{each} is not a folder of ours that is closed to others")
 
 
-def remember(journals: Path, folder: Path) -> list[Path]:
+def remember(journals: Path, folder: Path | None) -> list[Path]:
     """Note a spool's folder beside the journals; returns all that were ever noted, this one included.
 
-    Whoever moves the spool because the disk is full leaves something in the old one.
+    Whoever moves the spool because the disk is full, or does without, leaves something in the old one.
     """
     noted = journals / "spools"
-    try:
-        known = noted.read_text("utf-8").splitlines() if noted.exists() else []
-        if str(folder) not in known:
-            known.append(str(folder))
+    known: list[str] = []
+    with contextlib.suppress(OSError, UnicodeError):
+        known = noted.read_text("utf-8").splitlines()
+    if folder is not None and str(folder) not in known:
+        known.append(str(folder))
+        with contextlib.suppress(OSError):  # a full disk: the next start notes it
             noted.write_text("\n".join(known), "utf-8")
-    except (OSError, UnicodeError):  # a full disk: the next start notes it
-        known = [str(folder)]
     return [Path(each) for each in known if each]

@@ -90,14 +90,16 @@ async def on_disk(bot: Bot) -> bool:
     return not bot.receiver._journal.busy and bot.receiver._journal.journal._written > 0
 
 
+@pytest.mark.parametrize("to", ["/elsewhere", ""])
 @rule
-async def test_what_is_left_in_a_spool_is_found_after_the_spool_was_moved(tmp_path: Path) -> None:
+async def test_what_is_left_in_a_spool_is_found_after_the_spool_was_moved(tmp_path: Path, to: str) -> None:
     async with spooling(tmp_path) as bot:
         with hurried(bot, answer_within=0.1) as disk:
             disk.full = True
             await post(bot, "1")
             toml = bot.folder / "bot.toml"
-            toml.write_text(toml.read_text().replace("/spool", "/elsewhere"))
+            old = str(tmp_path / "spool")
+            toml.write_text(toml.read_text().replace(old, to and f"{tmp_path}{to}"))
             bot.config = load(toml, SECRETS)
             await bot.restart()
         assert await svrids(bot) == ["1"]

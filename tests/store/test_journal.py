@@ -274,3 +274,10 @@ def test_what_was_removed_under_its_adopter_is_not_adopted(tmp_path: Path) -> No
     journal.remove()
     journal.close()
     assert Journal.adopt(journal.path) is None
+
+
+def test_nobody_adopts_what_somebody_else_has_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal.create(tmp_path, "o")
+    journal.close()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert Journal.adopt(journal.path) is None
