@@ -22,6 +22,9 @@ class Clock(Protocol):
         """Return when that much of this clock's time has passed."""
 
 
+CLOCKS_DIFFER = 5_000
+"""Milliseconds by which the platform's clock may be before or behind ours."""
+
 SET = 2_000
 """Milliseconds by which a clock is ahead or behind all at once when somebody has set it."""
 

@@ -8,14 +8,13 @@ from collections import Counter
 import structlog
 
 from relay.budget import Budget
-from relay.clock import Clock
+from relay.clock import CLOCKS_DIFFER, Clock
 from relay.history import History, Wanted, Word
 from relay.store.protocol import Store
 from relay.store.values import Repair
 
 log = structlog.get_logger("relay.gaps")
 
-CLOCKS_DIFFER = 5_000  # ms by which the platform's clock may be before or behind ours
 SETTLE = 5_000  # ms after the end of a gap in which what is live goes first
 AT_ONCE = 4  # calls on their way
 MOST_TRIES = 30  # of one chat, each after a rest

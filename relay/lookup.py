@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from relay.budget import Budget
-from relay.clock import Clock
+from relay.clock import CLOCKS_DIFFER, Clock
 from relay.history import History, Pulled, Wanted, Word
 from relay.store.protocol import Store
 from relay.store.states import DeliveryKind, DeliveryState
@@ -15,7 +15,6 @@ from relay.store.values import Conclusion, Settled, Unknown
 
 LOOK = 250  # ms between two looks at deliveries that wait for the log
 AT_ONCE = 500  # of them
-CLOCKS_DIFFER = 5_000  # ms by which the platform's clock may be before or behind ours
 GIVE_UP = 600_000  # ms in which a log that does not answer is asked again
 LOOKS = 2  # into a log that ends before the request, until its silence is believed
 YOUNG = 60_000  # ms in which what others said may still come by a callback

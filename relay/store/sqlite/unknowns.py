@@ -8,15 +8,16 @@ from typing import Any
 
 import apsw
 
+from relay.clock import CLOCKS_DIFFER
 from relay.store.sqlite import ask
 from relay.store.sqlite.gaps import listened_since
+from relay.store.sqlite.guard import ECHO_POSSIBLE
 from relay.store.sqlite.ingest import dedupe_key, ingest_all
 from relay.store.states import DeliveryKind, DeliveryState
 from relay.store.values import Callback, Conclusion, Settled, Unknown
 from relay.wire.content import content_of, same_content
 from relay.wire.entries import Entry
 
-CLOCKS_DIFFER = 5_000  # ms by which the platform's clock may be before or behind ours
 EARS = 20_000  # messages, from the newest, among which an account's last one is looked for
 
 # The log is asked for what came after the last message that was kept before the attempt began.
@@ -43,7 +44,7 @@ SELECT raw FROM messages INDEXED BY messages_chat
 WHERE chat = :chat AND account = :account AND sender = :account AND received_at >= :since
   AND (late = 0 OR time >= :since - :differ) AND api_send_id = '' AND NOT EXISTS (
     SELECT 1 FROM attempts a INDEXED BY attempts_pace
-    WHERE a.started_at >= :since - 86400000 AND a.account = :account AND a.echo = messages.id)
+    WHERE a.started_at >= :since - :possible AND a.account = :account AND a.echo = messages.id)
 """
 _CONCLUDED = """
 UPDATE deliveries SET state = ?1, error = coalesce(error, 'no answer') || '; ' || ?2, settle_at = NULL,
@@ -108,6 +109,7 @@ def may_be_there(connection: apsw.Connection, unknown: Unknown) -> bool:
         "account": unknown.account,
         "since": unknown.started_at,
         "differ": CLOCKS_DIFFER,
+        "possible": ECHO_POSSIBLE,
     }
     said = content_of(unknown.payload)
     found = ask.every(connection, _UNATTRIBUTED, asked)
