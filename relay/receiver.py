@@ -20,10 +20,8 @@ from relay.store.journal import Journal
 log = structlog.get_logger("relay.receiver")
 
 ANSWER_WITHIN = 0.8  # seconds, of the platform's one (contract 4.1)
-SLOW = (
-    (0.1, "answers_slow_total"),
-    (1.0, "answers_late_total"),
-)  # seconds, and where such answers are counted
+SLOW = ((0.1, "answers_slow_total"), (1.0, "answers_late_total"))
+"""Seconds, and where answers that took longer are counted; the least first."""
 SPOOL_AFTER = 0.75  # of that time, what is not on disk goes into the spool
 MOST_LATE = 64 * 1024 * 1024  # bytes that may wait in memory for disk and spool
 AT_ONCE = 8 * 1024 * 1024  # bytes in one writing, unless one turn of the loop brought more

@@ -107,7 +107,7 @@ def test_a_disk_that_fills_makes_no_answer_late_and_loses_nothing(tmp_path: Path
     async def go(folder: Path) -> None:
         async with platform(folder) as (_, bot):
             await bot.start()
-            load = pushing(bot, 20)
+            load = pushing(bot, 10)
             await until(lambda: rows(bot, "SELECT count(*) FROM messages")[0][0] != 0)
             with contextlib.suppress(OSError), (folder / "filler").open("wb") as filler:
                 while True:
@@ -117,9 +117,9 @@ def test_a_disk_that_fills_makes_no_answer_late_and_loses_nothing(tmp_path: Path
                 return not await ready(bot)
 
             await until(unready)
-            await asyncio.sleep(5)
-            (folder / "filler").unlink()
             report = await load
+            assert not await ready(bot)
+            (folder / "filler").unlink()
             await check(bot, report)
             assert await bot.stop() == 0
 
