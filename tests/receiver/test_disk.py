@@ -29,14 +29,19 @@ async def damaged(bot: Bot) -> list[str]:
 
 
 class Disk:
-    """A disk that takes nothing while it is `full`, and nothing for a while where it is not `free`."""
+    """A disk that syncs nothing while it is `full`, and nothing for a while where it is not `free`."""
 
     def __init__(self, bot: Bot) -> None:
+        self._journal = bot.receiver._journal.journal
         self.full = False
         self.free = threading.Event()
         self.free.set()
         self.asked = threading.Event()
-        bot.receiver._journal.journal._care = Care(self.sync, ROOM)
+        self._journal._care = Care(self.sync, ROOM)
+
+    def take_nothing(self) -> None:
+        """Be so full that not even the page cache has what was to be written."""
+        self._journal._care = Care(self.sync, ROOM, most=0)
 
     def sync(self, _: int) -> None:
         self.asked.set()

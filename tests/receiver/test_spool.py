@@ -41,6 +41,7 @@ async def svrids(bot: Bot) -> list[str]:
 @rule
 async def test_what_the_disk_does_not_take_survives_the_process(trouble: str, tmp_path: Path) -> None:
     async with spooling(tmp_path) as bot:
+        Stubborn(bot).full = True
         with hurried(bot, answer_within=0.1) as disk:
             disk.full = trouble == "full"
             if trouble == "slow":
@@ -94,8 +95,9 @@ async def on_disk(bot: Bot) -> bool:
 @rule
 async def test_what_is_left_in_a_spool_is_found_after_the_spool_was_moved(tmp_path: Path, to: str) -> None:
     async with spooling(tmp_path) as bot:
+        Stubborn(bot).full = True
         with hurried(bot, answer_within=0.1) as disk:
-            disk.full = True
+            disk.take_nothing()
             await post(bot, "1")
             toml = bot.folder / "bot.toml"
             old = str(tmp_path / "spool")
