@@ -7,12 +7,13 @@ BIN = $(VENV)/bin
 PYTHON =
 CANDIDATES = $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3 python
 
-.PHONY: help demo test faults fuzz lint bench clean place
+.PHONY: help demo test faults long fuzz lint bench clean place
 
 help:
 	@echo 'make demo    simulator, bot and console on this machine; prints the addresses to open'
 	@echo 'make test    everything that is checked before a change is accepted'
-	@echo 'make faults  the same promises under load, restarts and bad plugins, at length'
+	@echo 'make faults  every promise about sending against kills, power cuts, bad networks and disks: an hour'
+	@echo 'make long    the other promises at length: under load, restarts and bad plugins'
 	@echo 'make fuzz    the receive path against made-up bodies, for FUZZ_SECONDS (3600)'
 	@echo 'make lint    style and types alone'
 	@echo 'make bench   how fast it is, side by side with doing the same by hand'
@@ -27,7 +28,10 @@ test: lint
 	$(COMPILED) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 faults: $(VENV)/test.stamp
-	$(COMPILED) $(BIN)/python -m pytest -v -m long
+	@PYTHONPATH=tests $(COMPILED) $(BIN)/python -m faults
+
+long: $(VENV)/test.stamp
+	$(COMPILED) $(BIN)/python -m pytest -v -m long --ignore=tests/faults --ignore=tests/store/behaviour
 
 fuzz: $(VENV)/fuzz.stamp
 	PYTHONPATH=tests $(BIN)/python -m fuzz

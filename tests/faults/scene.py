@@ -150,7 +150,7 @@ class Scene:
         evidence = self.evidence()
         found = check(evidence)
         states = Counter(delivery.state for delivery in evidence.deliveries)
-        told("figures", {"kills": self.kills.total(), **evidence.rows(), "held": states["held"]})
+        told("figures", {"faults": self.kills.total(), **evidence.rows(), "held": states["held"]})
         told("violations", Counter(str(violation.rule) for violation in found))
         assert evidence.effects, "nothing took effect: there was no load"
         return found

@@ -1,0 +1,32 @@
+"""Runs the whole fault suite: `PYTHONPATH=tests python -m faults [what pytest understands]`.
+
+RELAY_WORKERS says how many tests run at a time (3: some do nothing but wait).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from faults.board import Board
+from faults.conftest import PROGRESS
+
+TESTS = Path(__file__).parent.parent
+SUITE = ("faults", "store/behaviour", "sending/test_truth.py", "processes/test_gaps.py")
+WORKERS = os.environ.get("RELAY_WORKERS", "3")
+
+
+def main() -> int:
+    """The exit code of pytest."""
+    paths = [str(TESTS / part) for part in SUITE]
+    how = ["-m", "long", "-q", "--no-header", "-n", WORKERS, "--dist", "loadgroup", "--maxschedchunk", "1"]
+    with tempfile.TemporaryDirectory(prefix="relay-faults-") as words:
+        os.environ[PROGRESS] = words
+        return int(pytest.main([*how, *(sys.argv[1:] or paths)], plugins=[Board(Path(words))]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
