@@ -49,6 +49,7 @@ class Scene:
         self.simulator = simulator
         self.bot = bot
         self.chance = chance
+        self.owed = owed
         self.watch = Watch(simulator.ledger)
         self.kills: Counter[str] = Counter()
         self._said = 0
@@ -143,7 +144,7 @@ class Scene:
 
     def evidence(self) -> Evidence:
         """What is known, after `rest`."""
-        return gather(self.simulator, self.bot.folder, self.watch, owed)
+        return gather(self.simulator, self.bot.folder, self.watch, self.owed)
 
     def verdict(self, told: Callable[[str, object], None]) -> list[Violation]:
         """What the checker finds, and figures for the summary by way of `told`."""
