@@ -41,6 +41,7 @@ class Effect:
     time: int
     source: int | None = None  #: a forward's: the number of the message that somebody said
     place: str = ""  #: where that was said
+    heard: float | None = None  #: when that was pushed to the account, if it is certain when
     delivery: int | None = None  #: None: no delivery is known to which it could belong
     attempt: int | None = None  #: a send's, by its api_send_id
     failed: bool = False  #: it reached nobody
@@ -224,17 +225,17 @@ def _order(evidence: Evidence) -> Iterator[str]:
         for (_, before), (_, after) in pairwise(line):
             if after.position < before.position:
                 yield f"{account} to {target}: delivery {after.id} after {before.id}"
-        yield from _as_said([effect for effect, each in line if each.message not in late])
+        yield from _as_heard([effect for effect, each in line if each.message not in late])
 
 
-def _as_said(line: Iterable[Effect]) -> Iterator[str]:
-    """What was said in one place is forwarded in the order in which it was said there."""
-    last: dict[str, int] = {}
+def _as_heard(line: Iterable[Effect]) -> Iterator[str]:
+    """What was said in one place is forwarded in the order in which it was heard from there."""
+    last: dict[str, float] = {}
     for effect in line:
-        if effect.source is not None:
-            if effect.source < last.get(effect.place, -1):
-                yield f"{effect} after what was said later"
-            last[effect.place] = effect.source
+        if effect.heard is not None:
+            if effect.heard < last.get(effect.place, 0.0):
+                yield f"{effect} after what was heard later"
+            last[effect.place] = effect.heard
 
 
 def _cause(evidence: Evidence) -> Iterator[str]:

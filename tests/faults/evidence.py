@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,13 @@ def now() -> float:
 
 
 class Watch:
-    """Notes when each push ended, which the ledger does not, and when the receiver did not live."""
+    """Notes when each push ended, which the ledger does not, and when the receiver did not live.
+
+    `astray`: a push that was not answered may have arrived all the same, and later than those behind it.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
+        self.astray = False
         self.ended: dict[int, float] = {}
         self.dead: list[tuple[float, float]] = []
         self._ledger = ledger
@@ -61,7 +65,12 @@ def gather(simulator: Simulator, folder: Path, watch: Watch, owed: Owed | None =
     return Evidence(
         pushes=pushes,
         effects=list(
-            _effects(ledger, folder, {heard for push in pushes if push.status for heard in push.carried})
+            _effects(
+                ledger,
+                folder,
+                {heard for push in pushes if push.status for heard in push.carried},
+                _heard(pushes, astray=watch.astray),
+            )
         ),
         lookups=[
             Lookup(request.number, request.time)
@@ -107,6 +116,20 @@ def _pushes(ledger: Ledger, watch: Watch) -> list[Pushed]:
     ]
 
 
+def _heard(pushes: Sequence[Pushed], *, astray: bool) -> dict[Heard, float]:
+    """When each message was heard first, where that is certain; an account is pushed one thing at a time."""
+    found: dict[Heard, list[Pushed]] = defaultdict(list)
+    for push in sorted(pushes, key=lambda each: each.ended):
+        for heard in push.carried:
+            found[heard].append(push)
+    certain = (
+        (heard, several[0])
+        for heard, several in found.items()
+        if several[0].status is not None or (len(several) == 1 and not astray)
+    )
+    return {heard: push.ended for heard, push in certain}
+
+
 def _carried(plaintext: bytes, kind: str, key: str = "svrid") -> Iterator[Heard]:
     for notification in json.loads(plaintext):
         if notification["type"] == kind:
@@ -127,7 +150,7 @@ def _deliveries(folder: Path) -> list[Delivery]:
     return [Delivery(*row) for row in found]
 
 
-def _effects(ledger: Ledger, folder: Path, told: set[Heard]) -> Iterator[Effect]:
+def _effects(ledger: Ledger, folder: Path, told: set[Heard], heard: dict[Heard, float]) -> Iterator[Effect]:
     copies: dict[int, list[Copy]] = defaultdict(list)
     for copy in ledger.copies:
         copies[copy.message].append(copy)
@@ -138,9 +161,18 @@ def _effects(ledger: Ledger, folder: Path, told: set[Heard]) -> Iterator[Effect]
             echoed = any((copy.account, copy.svrid) in told for copy in copies[message.number])
             failed = message.failed is not None
             delivery, attempt = _named(cause, forwards, copies)
+            source = [] if cause.source is None else copies[cause.source]
             yield Effect(
                 *(cause.kind, cause.account, cause.target, cause.request, message.time, cause.source),
                 place="" if cause.source is None else ledger.messages.numbered(cause.source).place,
+                heard=next(
+                    (
+                        heard.get((each.account, each.svrid))
+                        for each in source
+                        if each.account == cause.account
+                    ),
+                    None,
+                ),
                 delivery=delivery,
                 attempt=attempt,
                 failed=failed,

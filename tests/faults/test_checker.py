@@ -9,9 +9,11 @@ from faults.checker import Attempt, Delivery, Effect, Evidence, Lookup, Pushed, 
 
 US, ROOM, OTHER = "1688850000000001", "R:1", "R:2"
 SAID, AGAIN = (US, "1"), (US, "2")
-FORWARD = Effect("forward", US, OTHER, request=5, time=5_000, source=0, place=ROOM, delivery=1, told=True)
+FORWARD = Effect(
+    "forward", US, OTHER, request=5, time=5_000, source=0, place=ROOM, heard=10, delivery=1, told=True
+)
 REPLY = Effect("send", US, ROOM, request=6, time=6_000, delivery=2, attempt=1, told=True)
-LATER = replace(FORWARD, request=7, time=7_000, source=1, delivery=3)
+LATER = replace(FORWARD, request=7, time=7_000, source=1, heard=30, delivery=3)
 
 FINE = Evidence(
     pushes=[Pushed((SAID,), 0, 10, 200), Pushed((AGAIN,), 20, 30, 200)],
