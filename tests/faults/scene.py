@@ -87,7 +87,7 @@ class Scene:
     async def end(self, victim: str) -> None:
         """kill -9; a role is started again by its supervisor, all else by `revive`."""
         self.kills[victim] += 1
-        if victim in ROLES:
+        if victim not in (EVERYTHING, SUPERVISOR):
             await self._kill_role(victim)
             return
         self._down_since = now()

@@ -44,6 +44,8 @@ spool = "spool"
 [delivery]
 confirm_after = "1s"
 resolve_within = "2s"
+log_calls_per_minute = 200
+repair_calls_per_minute = 240
 {routes}
 [[plugins.keyword_reply.rules]]
 name = "price"
