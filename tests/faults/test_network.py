@@ -57,6 +57,7 @@ def test_whichever_way_calls_go_wrong_everything_holds(
             progress("waits for everything to rest")
             await stage.rest()
             assert calls.struck.keys() == set(Mode)
+            stage.kills.update(calls.struck)
             assert stage.verdict(record_property) == []
 
     asyncio.run(go())
@@ -69,6 +70,7 @@ def test_in_turns_everything_holds_and_outages_are_noticed(
     async def go() -> None:
         async with behind(tmp_path, f"{SEED}/turns") as (stage, calls, _):
             async with stage.talk(RATE):
+                await until(lambda: stage.simulator.ledger.effects())
                 progress("nothing arrives at all")
                 with calls.bad(Mode.BLACKHOLE, 1.0):
                     await until(lambda: stage.bot.told("outage"))
@@ -82,6 +84,7 @@ def test_in_turns_everything_holds_and_outages_are_noticed(
             progress("waits for everything to rest")
             await stage.rest()
             assert len(stage.bot.told("outage")) == len(stage.bot.told("outage_over"))
+            stage.kills.update(calls.struck)
             assert stage.verdict(record_property) == []
 
     asyncio.run(go())
@@ -106,6 +109,7 @@ def test_whichever_way_callbacks_go_wrong_each_is_kept_once_or_was_not_answered(
             await stage.rest()
             asked = [each for each in callbacks.exchanges if each.asked and each.answered]
             assert [each for each in asked if (each.answered - each.asked) * 1000 > SECOND] == []
+            stage.kills.update(callbacks.struck)
             stage.watch.astray = True
             stage.watch.dead.append((0.0, float("inf")))
             assert stage.verdict(record_property) == []
