@@ -58,10 +58,12 @@ def rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
-def gather(simulator: Simulator, folder: Path, watch: Watch, owed: Owed | None = None) -> Evidence:
+def gather(
+    simulator: Simulator, folder: Path, watch: Watch, owed: Owed | None = None, others: Sequence[Pushed] = ()
+) -> Evidence:
     """Everything that is known, now that it came to rest."""
     ledger = simulator.ledger
-    pushes = _pushes(ledger, watch)
+    pushes = [*_pushes(ledger, watch), *others]
     return Evidence(
         pushes=pushes,
         effects=list(
@@ -106,7 +108,7 @@ def pushes_of(report: Report, talk: Talk) -> list[Pushed]:
 def _pushes(ledger: Ledger, watch: Watch) -> list[Pushed]:
     return [
         Pushed(
-            carried=tuple(_carried(push.plaintext, "chatMsg")),
+            carried=tuple(carried(push.plaintext, "chatMsg")),
             began=watch.ended[push.number] - push.ms,
             ended=watch.ended[push.number],
             status=push.status if push.state is PushState.ANSWERED else None,
@@ -130,7 +132,8 @@ def _heard(pushes: Sequence[Pushed], *, astray: bool) -> dict[Heard, float]:
     return {heard: push.ended for heard, push in certain}
 
 
-def _carried(plaintext: bytes, kind: str, key: str = "svrid") -> Iterator[Heard]:
+def carried(plaintext: bytes, kind: str, key: str = "svrid") -> Iterator[Heard]:
+    """The ids of one kind in a callback, each with its account."""
     for notification in json.loads(plaintext):
         if notification["type"] == kind:
             yield from ((notification["rel_wxid"], entry[key]) for entry in notification["data"])
@@ -201,7 +204,7 @@ def _forwards(folder: Path) -> dict[tuple[str, str, str], int]:
 def _failures_told(ledger: Ledger) -> Iterator[str]:
     for push in ledger.pushes:
         if push.state is PushState.ANSWERED:
-            yield from (name for _, name in _carried(push.plaintext, "chatMsgSendFail", "api_send_svrid"))
+            yield from (name for _, name in carried(push.plaintext, "chatMsgSendFail", "api_send_svrid"))
 
 
 def _owed(ledger: Ledger, owed: Owed) -> dict[Heard, Counter[Wanted]]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from faults.checker import Evidence, Violation, Wanted, check
+from faults.checker import Evidence, Heard, Pushed, Violation, Wanted, check
 from faults.evidence import Watch, gather, now, rows
 from processes.live import CUSTOMER, TEAMS, LiveBot, gone, platform, rooms, until
 
@@ -52,6 +52,7 @@ class Scene:
         self.owed = owed
         self.watch = Watch(simulator.ledger)
         self.kills: Counter[str] = Counter()
+        self.others: list[Pushed] = []  #: pushed by somebody else than the platform
         self._said = 0
         self._down: set[asyncio.Task[None]] = set()
         self._down_since: float | None = None
@@ -144,7 +145,12 @@ class Scene:
 
     def evidence(self) -> Evidence:
         """What is known, after `rest`."""
-        return gather(self.simulator, self.bot.folder, self.watch, self.owed)
+        return gather(self.simulator, self.bot.folder, self.watch, self.owed, self.others)
+
+    def unheard(self) -> set[Heard]:
+        """What customers said and is not stored, answered or not: what nobody heard is to be fetched."""
+        evidence = self.evidence()
+        return (evidence.owed or {}).keys() - {message.heard for message in evidence.messages}
 
     def verdict(self, told: Callable[[str, object], None]) -> list[Violation]:
         """What the checker finds, and figures for the summary by way of `told`."""
