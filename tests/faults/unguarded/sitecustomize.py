@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from relay import gaps, intake, lanes
-from relay.store.sqlite import sending
+from relay.store import journal as journals
+from relay.store.sqlite import SqliteStore, connection, guard, routing, sending, transactions
 
 
 def unknown() -> None:
@@ -50,7 +51,76 @@ def pace() -> None:
     lanes.Lane.room = lambda self, now: 1_000  # type: ignore[method-assign]
 
 
-GUARDS: dict[str, Callable[[], None]] = {"unknown": unknown, "journal": journal, "line": line, "pace": pace}
+def outcome() -> None:
+    """What was on its way when the sender ended has failed."""
+    guarded = sending.begin
+
+    def begin(connection: Any, resolve_within: int, now: int) -> int:
+        connection.execute("UPDATE deliveries SET state = 'failed' WHERE state = 'sending'")
+        return guarded(connection, resolve_within, now)
+
+    sending.begin = begin
+
+
+def together() -> None:
+    """A message is done with before what it leads to is on record: that comes with the next one."""
+    guarded = routing._queue_all
+    last: list[Any] = []
+
+    def queue(connection: Any, ended: Any) -> None:
+        guarded(connection, last)
+        last[:] = ended
+
+    routing._queue_all = queue
+
+
+def own() -> None:
+    """Some of what the bot says itself is anybody's word to it; all of it would go round for ever."""
+    guarded, identified = guard._refusal_of_own, guard._identified
+    left = [3]
+
+    def refusal(*asked: Any) -> str | None:
+        reason = guarded(*asked)
+        if reason is None or not left[0]:
+            return reason
+        left[0] -= 1
+        return None
+
+    guard._refusal_of_own = refusal
+    guard._identified = lambda new, source, *, own: identified(new, source, own=False)
+
+
+def synchronous() -> None:
+    """What the database commits is left to the kernel until its log is long; the journal covers little of it."""
+    for each in (SqliteStore, connection.Database):
+        defaults: Any = each.__init__.__kwdefaults__
+        defaults["synchronous"] = "NORMAL"
+    guarded = connection.Database._migrate
+
+    def migrate(self: connection.Database) -> None:
+        guarded(self)
+        self._connection.wal_autocheckpoint(transactions.LONG_LOG)
+
+    connection.Database._migrate = migrate  # type: ignore[method-assign]
+    journals.ANEW = 64 * 1024  # type: ignore[misc]
+
+
+def synced_journal() -> None:
+    """What the journal writes is left to the kernel."""
+    object.__setattr__(journals.DISK, "sync", lambda _: None)
+
+
+GUARDS: dict[str, Callable[[], None]] = {
+    "unknown": unknown,
+    "journal": journal,
+    "line": line,
+    "pace": pace,
+    "own": own,
+    "together": together,
+    "outcome": outcome,
+    "synchronous": synchronous,
+    "synced journal": synced_journal,
+}
 
 if "RELAY_UNGUARDED" in os.environ:
     GUARDS[os.environ["RELAY_UNGUARDED"]]()
