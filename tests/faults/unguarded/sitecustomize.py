@@ -9,9 +9,15 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from relay import gaps, intake, lanes
+from relay import client, gaps, intake, lanes
+from relay.attempts import NoAnswer
 from relay.store import journal as journals
-from relay.store.sqlite import SqliteStore, connection, guard, routing, sending, transactions
+from relay.store.sqlite import SqliteStore, connection, guard, ingest, routing, sending, transactions
+
+
+async def _fetch_nothing(self: gaps.Gaps, repair: Any) -> bool:
+    await self._store.repaired(repair)
+    return True
 
 
 def unknown() -> None:
@@ -28,12 +34,8 @@ def unknown() -> None:
 def journal() -> None:
     """Nobody reads what a receiver left, nor asks the platform for it."""
 
-    async def fetch(self: gaps.Gaps, repair: Any) -> bool:
-        await self._store.repaired(repair)
-        return True
-
     intake.left_in = lambda *_: []  # type: ignore[attr-defined]
-    gaps.Gaps._fetch = fetch  # type: ignore[method-assign]
+    gaps.Gaps._fetch = _fetch_nothing  # type: ignore[method-assign]
 
 
 def line() -> None:
@@ -52,7 +54,7 @@ def pace() -> None:
 
 
 def outcome() -> None:
-    """What was on its way when the sender ended has failed."""
+    """What was on its way when the sender ended has failed, and nobody asks what became of it."""
     guarded = sending.begin
 
     def begin(connection: Any, resolve_within: int, now: int) -> int:
@@ -60,6 +62,7 @@ def outcome() -> None:
         return guarded(connection, resolve_within, now)
 
     sending.begin = begin
+    gaps.Gaps._fetch = _fetch_nothing  # type: ignore[method-assign]
 
 
 def together() -> None:
@@ -76,22 +79,23 @@ def together() -> None:
 
 def own() -> None:
     """Some of what the bot says itself is anybody's word to it; all of it would go round for ever."""
-    guarded, identified = guard._refusal_of_own, guard._identified
+    refuse, attach, identified = guard._refusal_of_own, guard._attach, guard._identified
     left = [3]
 
     def refusal(*asked: Any) -> str | None:
-        reason = guarded(*asked)
+        reason = refuse(*asked)
         if reason is None or not left[0]:
             return reason
         left[0] -= 1
         return None
 
     guard._refusal_of_own = refusal
+    guard._attach = lambda connection, new, *, own: attach(connection, new, own=False)
     guard._identified = lambda new, source, *, own: identified(new, source, own=False)
 
 
 def synchronous() -> None:
-    """What the database commits is left to the kernel until its log is long; the journal covers little of it."""
+    """What the database commits is left to the kernel; little of it is in the journal still."""
     for each in (SqliteStore, connection.Database):
         defaults: Any = each.__init__.__kwdefaults__
         defaults["synchronous"] = "NORMAL"
@@ -102,7 +106,7 @@ def synchronous() -> None:
         self._connection.wal_autocheckpoint(transactions.LONG_LOG)
 
     connection.Database._migrate = migrate  # type: ignore[method-assign]
-    journals.ANEW = 64 * 1024  # type: ignore[misc]
+    journals.ANEW = 64 * 1024
 
 
 def synced_journal() -> None:
@@ -110,11 +114,32 @@ def synced_journal() -> None:
     object.__setattr__(journals.DISK, "sync", lambda _: None)
 
 
+def ids() -> None:
+    """Whatever is pushed is new."""
+    source = guard._source
+    guard._source = lambda connection, new: source(connection, new._replace(wx_svrid=""))
+    ingest._note_as_seen = lambda *_: set()  # type: ignore[assignment]
+
+
+def once() -> None:
+    """A request whose connection was lost is made again at once, as libraries like to."""
+    guarded = client.HttpTransport.request
+
+    async def request(self: client.HttpTransport, *asked: Any, **more: Any) -> Any:
+        answer = await guarded(self, *asked, **more)
+        lost = isinstance(answer, NoAnswer) and answer.sent and not answer.error.startswith("no answer")
+        return await guarded(self, *asked, **more) if lost else answer
+
+    client.HttpTransport.request = request  # type: ignore[method-assign]
+
+
 GUARDS: dict[str, Callable[[], None]] = {
     "unknown": unknown,
     "journal": journal,
     "line": line,
     "pace": pace,
+    "ids": ids,
+    "once": once,
     "own": own,
     "together": together,
     "outcome": outcome,
