@@ -63,7 +63,7 @@ class Stored:
     id: int
     heard: Heard
     state: str
-    own: bool | None
+    own: bool  #: the bot had it said
     late: bool = False
 
 

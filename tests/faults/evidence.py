@@ -79,7 +79,7 @@ def gather(
             for request in ledger.requests
             if request.path.endswith("/chatLogs") and request.effective
         ],
-        messages=_messages(folder),
+        messages=_messages(ledger, folder),
         deliveries=_deliveries(folder),
         attempts=[
             Attempt(*row)
@@ -139,11 +139,13 @@ def carried(plaintext: bytes, kind: str, key: str = "svrid") -> Iterator[Heard]:
             yield from ((notification["rel_wxid"], entry[key]) for entry in notification["data"])
 
 
-def _messages(folder: Path) -> list[Stored]:
-    found = rows(folder, "SELECT id, account, svrid, state, own, late FROM messages")
+def _messages(ledger: Ledger, folder: Path) -> list[Stored]:
+    caused = {message.number for message in ledger.messages if message.cause is not None}
+    own = {(copy.account, copy.svrid) for copy in ledger.copies if copy.message in caused}
+    found = rows(folder, "SELECT id, account, svrid, state, late FROM messages")
     return [
-        Stored(number, (account, svrid), state, None if own is None else bool(own), bool(late))
-        for number, account, svrid, state, own, late in found
+        Stored(number, (account, svrid), state, (account, svrid) in own, bool(late))
+        for number, account, svrid, state, late in found
     ]
 
 

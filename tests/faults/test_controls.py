@@ -36,6 +36,7 @@ def without(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ("unknown", "after effect", EVERYTHING, Rule.EFFECTS),
         ("journal", "after the answer", EVERYTHING, Rule.KEPT),
         ("line", "mid request", "sender", Rule.ORDER),
+        ("outcome", "after effect", EVERYTHING, Rule.STATE),
     ],
 )
 def test_a_guard_that_is_missing_is_missed(
@@ -53,6 +54,22 @@ def test_a_guard_that_is_missing_is_missed(
 
     without(guard, monkeypatch)
     monkeypatch.setattr(test_points, "PATHS", ("/wechat/sendMessage",))  # an unknown forward would be held
+    assert rule in asyncio.run(go())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("guard", "rule"), [("together", Rule.ACTED), ("own", Rule.CAUSE)])
+def test_a_router_without_its_guard_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guard: str, rule: Rule
+) -> None:
+    async def go() -> set[Rule]:
+        async with scene(tmp_path, guard) as stage:
+            for team in range(3):
+                stage.say(team)
+            await stage.kill("router")
+            return await seen(stage)
+
+    without(guard, monkeypatch)
     assert rule in asyncio.run(go())
 
 
