@@ -29,6 +29,32 @@ async def test_what_expires_between_the_look_and_the_intent_is_not_sent() -> Non
 
 
 @rule
+async def test_what_lost_its_place_between_the_look_and_the_intent_is_not_sent_by_the_place_it_had() -> None:
+    async with await queued() as bot:
+        epoch = await bot.store.begin_sending(30_000)
+        line = (await bot.store.due(1))[0]
+        bot.clock.jump(3600)
+        await bot.store.settle_due()
+        bot.simulator.say(EAST, ANN, "and another")
+        await bot.simulator.settle()
+        await bot.router.drain()
+        await bot.store.retry([1], 1_800_000)
+        assert await bot.store.record_intent(line, epoch) == []
+
+
+@rule
+async def test_what_is_retried_between_the_setting_of_the_clock_and_its_notice_is_due_at_once() -> None:
+    async with await queued() as bot:
+        bot.clock.jump(3600)
+        await bot.store.settle_due()
+        bot.clock.set_by(3600)
+        await bot.store.retry([1], 1_800_000)
+        bot.clock.jump(0.1)
+        await bot.store.shift(3_600_000)
+        assert [line[0].id for line in await bot.store.due(1)] == [1]
+
+
+@rule
 async def test_a_verdict_on_a_delivery_that_moved_meanwhile_changes_nothing() -> None:
     async with await queued() as bot:
         await bot.store.discard([1])

@@ -49,7 +49,7 @@ WHERE messages.id = ? AND messages.state = 'waiting'
 """
 _COPY = """
 SELECT copy.id FROM messages JOIN messages copy ON copy.id = messages.id OR copy.source = messages.source
-WHERE messages.id = ? AND copy.account = ? ORDER BY copy.id LIMIT 1
+WHERE messages.id = ? AND copy.account = ? ORDER BY copy.id <> messages.id, copy.id LIMIT 1
 """
 
 

@@ -59,7 +59,7 @@ UPDATE deliveries
 SET state = 'sending', attempts = attempts + 1, spent = spent + 1, retry_at = 0, updated_at = ?2
 FROM json_each(?1) asked
 WHERE deliveries.id = asked.value ->> 0 AND +state = 'queued' AND attempts = asked.value ->> 1
-  AND +expires_at > ?2
+  AND position = asked.value ->> 2 AND +expires_at > ?2
 RETURNING {_COLUMNS}
 """
 _PAYLOADS = """
@@ -84,10 +84,14 @@ _SHIFTS = (
     WHERE settle_at IS NOT NULL AND updated_at NOT BETWEEN ?2 AND ?3
     """,
     """
-    UPDATE deliveries INDEXED BY deliveries_expiry
-    SET due_at = due_at + ?1, expires_at = expires_at + ?1,
-        retry_at = CASE retry_at WHEN 0 THEN 0 ELSE retry_at + ?1 END
+    UPDATE deliveries INDEXED BY deliveries_expiry SET retry_at = retry_at + ?1
+    WHERE state = 'queued' AND retry_at <> 0 AND updated_at NOT BETWEEN ?2 AND ?3
+    """,
+    # An operator's retry gives it another time, and is the one that leaves these two equal.
+    """
+    UPDATE deliveries INDEXED BY deliveries_expiry SET due_at = due_at + ?1, expires_at = expires_at + ?1
     WHERE state = 'queued' AND created_at NOT BETWEEN ?2 AND ?3
+      AND NOT (due_at = updated_at AND updated_at BETWEEN ?2 AND ?3)
     """,
 )
 
@@ -163,7 +167,7 @@ def record_intent(
     """
     if _epoch(connection) != epoch:
         raise StorageError("another sender has taken over this database")
-    asked = json.dumps([(each.id, each.attempts) for each in deliveries])
+    asked = json.dumps([(each.id, each.attempts, each.position) for each in deliveries])
     begun = {row[0]: _delivery(row) for row in ask.every(connection, _INTENT, (asked, now))}
     connection.executemany(
         "INSERT INTO attempts (delivery, number, account, started_at) VALUES (?, ?, ?, ?)",

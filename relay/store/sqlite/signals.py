@@ -49,6 +49,13 @@ _ECHOED = """
 UPDATE attempts SET echo = ?, api_send_svrid = coalesce(api_send_svrid, nullif(?, ''))
 WHERE delivery = ? AND number = ? AND echo IS NULL
 """
+# An accepted delivery keeps the time when silence confirms it.
+_MOVE = """
+UPDATE deliveries SET state = ?1, evidence = coalesce(?2, evidence), error = ?3, updated_at = ?4,
+       spoken = max(spoken, ?5),
+       settle_at = CASE WHEN NOT ?6 THEN NULL WHEN state = 'accepted' THEN settle_at ELSE ?7 END
+WHERE id = ?8 AND state = ?9 AND attempts = ?10
+"""
 _FIRST_ECHO = "SELECT echo FROM attempts WHERE delivery = ? AND number = ?"
 _UNJUDGED = "SELECT 1 FROM {table} WHERE id = ? AND signal = 1"
 _SPOKEN_OF = "UPDATE attempts SET failure = ? WHERE delivery = ? AND number = ? AND failure IS NULL"
@@ -151,16 +158,11 @@ def _record(connection: apsw.Connection, verdict: Verdict) -> str | None:
 
 
 def _move(connection: apsw.Connection, verdict: Verdict, settle_at: int, now: int) -> bool:
-    """Take the step, or confirm the state; an accepted delivery keeps the time when silence confirms it."""
+    """Take the step, or confirm the state."""
     assert verdict.about is not None  # noqa: S101 - a step is a delivery's
     accepted = verdict.state == DeliveryState.ACCEPTED
     connection.execute(
-        """
-        UPDATE deliveries SET state = ?1, evidence = coalesce(?2, evidence), error = ?3, updated_at = ?4,
-               spoken = max(spoken, ?5),
-               settle_at = CASE WHEN NOT ?6 THEN NULL WHEN state = 'accepted' THEN settle_at ELSE ?7 END
-        WHERE id = ?8 AND state = ?9 AND attempts = ?10
-        """,
+        _MOVE,
         (
             *(
                 verdict.state,

@@ -20,7 +20,6 @@ from relay.wire.entries import Entry
 
 EXPIRE_AFTER, CONFIRM_AFTER, RESOLVE_WITHIN = 600_000, 60_000, 30_000
 HEARING_PATIENCE = 15_000  # ms in which the account that is to forward a message must have heard it too
-JUST_NOW = 1_000  # ms: what was written so lately was written after the clock was set
 
 _S = DeliveryState
 NOT_EXECUTED = (
@@ -113,6 +112,7 @@ class Model:
         self.events: dict[int, tuple[Entry, int]] = {}
         self.signals: set[tuple[bool, int]] = set()  #: whether a failure event, and its number
         self.counters: Counter[str] = Counter()
+        self.before: dict[int, tuple[int | None, int, int]] = {}  #: times by a clock that was set since
         self.positions = 0
         self.epoch = 0
 
@@ -200,7 +200,7 @@ class Model:
         message.state = routing.state
         self.counters[f"messages_{routing.state}_total"] += 1
         self.acted[source(message.entry)] = message.id
-        copies = {m.entry.account: m.id for m in self._copies(message)}
+        copies = {m.entry.account: m.id for m in [*self._copies(message)[::-1], message]}
         for each in self._copies(message):
             if each.state is MessageState.WAITING:
                 each.state = MessageState.SKIPPED
@@ -278,7 +278,8 @@ class Model:
     def _may_begin(self, each: Sent, begun: Sequence[int], now: int) -> None:
         """No second effect while the first is possible, and nothing before what was decided before it."""
         assert all(attempt.cleared for attempt in each.attempts), f"d{each.id} may take effect twice"
-        ahead = [d.id for d in self.line(each.pair, now) if d.position < each.position and d.id not in begun]
+        before = [d for d in self.line(each.pair, now) if d.position < each.position and d.id not in begun]
+        ahead = [d.id for d in before if d.state is not _S.QUEUED or not self._too_late(d, now)]
         assert not ahead, f"d{each.id} went out before d{ahead[0]}"
 
     def end(self, result: Result, now: int) -> None:
@@ -346,14 +347,24 @@ class Model:
             if each.state is _S.ACCEPTED and each.settle_at is not None and each.settle_at > begins:
                 each.settle_at += ends - begins
 
-    def shift(self, by: int, now: int) -> None:
-        """The clock was set: what was to happen happens when as much time has passed."""
-        for each in self.deliveries.values():
-            if each.settle_at is not None and not now - JUST_NOW <= each.updated_at <= now:
+    def clock_set(self) -> None:
+        """What was to happen at a time up to here goes by the clock as it was."""
+        self.before = {
+            each.id: (each.settle_at, each.retry_at, each.due_at) for each in self.deliveries.values()
+        }
+
+    def shift(self, by: int) -> None:
+        """It is noticed that the clock was set: that happens when as much time has passed."""
+        for number, (settle_at, retry_at, due_at) in self.before.items():
+            each = self.deliveries[number]
+            if each.settle_at is not None and each.settle_at == settle_at:
                 each.settle_at += by
-            if each.state is _S.QUEUED and not now - JUST_NOW <= each.created_at <= now:
+            if each.state is not _S.QUEUED:
+                continue
+            if each.retry_at and each.retry_at == retry_at:
+                each.retry_at += by
+            if each.due_at == due_at:
                 each.due_at, each.expires_at = each.due_at + by, each.expires_at + by
-                each.retry_at += by if each.retry_at else 0
 
     # -- the operator ----------------------------------------------------------
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from store.behaviour.machine import Ground, StoreMachine
+from store.behaviour.coincidences import Coincidences
+from store.behaviour.ground import Ground
 
 from relay.simulator.clockwork import ManualClock
 from relay.store.sqlite import SqliteStore
@@ -54,7 +55,7 @@ class SqliteGround:
         shutil.rmtree(self._folder)
 
 
-class SqliteMachine(StoreMachine):
+class SqliteMachine(Coincidences):
     """Everything in any order, on a file."""
 
     def lay(self) -> Ground:

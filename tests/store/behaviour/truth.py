@@ -59,8 +59,8 @@ def _about(model: Model, entry: Entry, at: int, origin: str) -> Where | None:
         attempts = _attempts(model, entry.account).items()
         found = [where for where, attempt in attempts if attempt.svrid == entry.api_send_svrid]
         return found[0] if len(found) == 1 else None
-    fitting = [d for d in model.deliveries.values() if _fits(model, d, entry, at)]
-    return (fitting[0].id, len(fitting[0].attempts)) if len(fitting) == 1 and entry.sender else None
+    fitting = [where for d in model.deliveries.values() for where in _fitting(model, d, entry, at)]
+    return max(fitting) if len({number for number, _ in fitting}) == 1 and entry.sender else None
 
 
 def _attempts(model: Model, account: str) -> dict[Where, Attempt]:
@@ -68,13 +68,24 @@ def _attempts(model: Model, account: str) -> dict[Where, Attempt]:
     return {(d.id, number): each for d in mine for number, each in enumerate(d.attempts, 1)}
 
 
-def _fits(model: Model, sent: Sent, entry: Entry, at: int) -> bool:
-    if sent.kind is not DeliveryKind.FORWARD or sent.pair != (entry.account, entry.chat) or not sent.attempts:
-        return False
-    last, carried = sent.attempts[-1], model.messages[sent.entry or 0].entry
-    may = last.outcome in (None, AttemptOutcome.TAKEN, AttemptOutcome.UNKNOWN) and last.echo is None
-    then = at - FORWARD_WINDOW <= last.started_at <= at + CLOCKS_DIFFER
-    return may and then and content_of(carried.raw) == content_of(entry.raw)
+def _fitting(model: Model, sent: Sent, entry: Entry, at: int) -> list[Where]:
+    """The attempts of a forward that it may be the echo of: the last, and those that nobody knows of."""
+    forward = sent.kind is DeliveryKind.FORWARD and sent.attempts
+    if not forward or sent.pair != (entry.account, entry.chat):
+        return []
+    carried = model.messages[sent.entry or 0].entry
+    if content_of(carried.raw) != content_of(entry.raw):
+        return []
+    last = len(sent.attempts)
+    numbered = enumerate(sent.attempts, 1)
+    return [(sent.id, number) for number, each in numbered if _awaited(each, at, last=number == last)]
+
+
+def _awaited(attempt: Attempt, at: int, *, last: bool) -> bool:
+    lost = attempt.outcome is AttemptOutcome.UNKNOWN and attempt.failure is None
+    may = lost or (last and attempt.outcome in (None, AttemptOutcome.TAKEN, AttemptOutcome.UNKNOWN))
+    then = at - FORWARD_WINDOW <= attempt.started_at <= at + CLOCKS_DIFFER
+    return may and attempt.echo is None and then
 
 
 def _of_failure(model: Model, signal: tuple[bool, int], about: Where) -> Judged:
