@@ -63,6 +63,11 @@ class Scene:
         words = f"price of {self._said}?" if price else f"hello {self._said}"
         self.simulator.say(self.chance.choice(rooms(team)), CUSTOMER, words)
 
+    async def warm(self) -> None:
+        """Return once what somebody said has had its effect: the sender is the last to begin."""
+        self.say(0)
+        await until(self.simulator.ledger.effects)
+
     @contextlib.asynccontextmanager
     async def talk(self, rate: float = LOAD) -> AsyncIterator[None]:
         """Customers who go on talking within the block, whatever happens to the bot."""

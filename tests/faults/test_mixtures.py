@@ -48,6 +48,7 @@ def test_whatever_the_platform_mixes_up_everything_holds(
 ) -> None:
     async def go() -> None:
         async with scene(tmp_path, f"{SEED}/{part}") as stage:
+            await stage.warm()
             async with stage.talk(RATE):
                 for number in range(mixtures):
                     drawn = mixture(stage.chance, ACCOUNTS, stage.chance.randint(3, 9))

@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from faults.checker import SECOND
+from faults.checker import SECOND, Rule
 from faults.proxy import Mode, Proxy
 from faults.scene import Scene
+from faults.test_controls import seen, without
 from processes.live import platform, until
 
 TURNS = int(os.environ.get("RELAY_NETWORK", "12"))
@@ -40,7 +41,9 @@ async def behind(folder: Path, seed: object) -> AsyncIterator[tuple[Scene, Proxy
                 text.replace(direct, f'base_url = "http://127.0.0.1:{calls.port}"'), "utf-8"
             )
             await bot.start()
-            yield Scene(simulator, bot, chance), calls, callbacks
+            stage = Scene(simulator, bot, chance)
+            await stage.warm()
+            yield stage, calls, callbacks
 
 
 @pytest.mark.long
@@ -70,7 +73,6 @@ def test_in_turns_everything_holds_and_outages_are_noticed(
     async def go() -> None:
         async with behind(tmp_path, f"{SEED}/turns") as (stage, calls, _):
             async with stage.talk(RATE):
-                await until(lambda: stage.simulator.ledger.effects())
                 progress("nothing arrives at all")
                 with calls.bad(Mode.BLACKHOLE, 1.0):
                     await until(lambda: stage.bot.told("outage"))
@@ -115,3 +117,18 @@ def test_whichever_way_callbacks_go_wrong_each_is_kept_once_or_was_not_answered(
             assert stage.verdict(record_property) == []
 
     asyncio.run(go())
+
+
+@pytest.mark.long
+def test_a_client_that_repeats_what_was_reset_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go() -> set[Rule]:
+        async with behind(tmp_path, "once") as (stage, calls, _):
+            with calls.bad(Mode.RESET):
+                async with stage.talk(RATE):
+                    await asyncio.sleep(EACH)
+            return await seen(stage)
+
+    without("once", monkeypatch)
+    assert Rule.EFFECTS in asyncio.run(go())

@@ -17,6 +17,7 @@ import pytest
 from faults.checker import Pushed, Rule, check
 from faults.evidence import carried, now, rows
 from faults.scene import Scene, scene
+from faults.test_controls import seen, without
 from faults.test_mixtures import duplicates
 from processes.live import rooms
 
@@ -96,6 +97,7 @@ def put_back(folder: Path) -> Iterator[None]:
 
 async def long_after(stage: Scene, remember: int) -> None:
     """Everything twice, everything once more, and all of it again after the bot has forgotten the rest."""
+    await stage.warm()
     stage.simulator.reject(rooms(0)[0])
     for kind in REPLAYED:
         stage.simulator.faults.add(Fault(kind, times=None, probability=0.4, seconds=0.7))
@@ -137,3 +139,17 @@ def test_ids_that_are_forgotten_too_soon_are_missed(tmp_path: Path) -> None:
             return {violation.rule for violation in check(stage.evidence())}
 
     assert Rule.EFFECTS in asyncio.run(go())
+
+
+@pytest.mark.long
+def test_ids_that_nobody_looks_up_are_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> set[Rule]:
+        async with scene(tmp_path, "ids") as stage:
+            await stage.warm()
+            stage.simulator.faults.add(Fault(Kind.DUPLICATE, times=None, probability=0.4))
+            async with stage.talk(RATE):
+                await asyncio.sleep(EACH)
+            return await seen(stage)
+
+    without("ids", monkeypatch)
+    assert {Rule.ONCE, Rule.EFFECTS} <= asyncio.run(go())

@@ -118,7 +118,7 @@ def ids() -> None:
     """Whatever is pushed is new."""
     source = guard._source
     guard._source = lambda connection, new: source(connection, new._replace(wx_svrid=""))
-    ingest._note_as_seen = lambda *_: set()  # type: ignore[assignment]
+    ingest._note_as_seen = lambda *_: set()
 
 
 def once() -> None:
