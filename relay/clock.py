@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
+from pathlib import Path
 from typing import Protocol
 
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -18,6 +20,13 @@ class Clock(Protocol):
     def steady(self) -> int:
         """Milliseconds that only ever pass, whatever the clock is set to; the machine's sleep counts."""
 
+    def heed(self) -> int:
+        """By how many milliseconds the clock was set since the last look; 0 where it was not."""
+
+    @property
+    def era(self) -> str:
+        """Since when `steady` counts: what it tells can be compared within one."""
+
     async def sleep(self, seconds: float) -> None:
         """Return when that much of this clock's time has passed."""
 
@@ -29,28 +38,49 @@ SET = 2_000
 """Milliseconds by which a clock is ahead or behind all at once when somebody has set it."""
 
 
-class Drift:
-    """Notices that the clock was set, by one that nobody can set."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._ahead = clock.now() - clock.steady()
-
-    def look(self) -> int:
-        """By how many milliseconds the clock was set since the last look; 0 where it was not."""
-        ahead = self._clock.now() - self._clock.steady()
-        by, self._ahead = ahead - self._ahead, ahead
-        return by if abs(by) >= SET else 0
-
-
 class SystemClock:
     """The machine's own clock."""
 
+    def __init__(self) -> None:
+        self._ahead = self._wall() - self.steady()
+        self._era = ""
+
     def now(self) -> int:
-        return time.time_ns() // 1_000_000
+        return self._wall()
 
     def steady(self) -> int:
         return time.clock_gettime_ns(_STEADY) // 1_000_000
 
+    def heed(self) -> int:
+        ahead = self._wall() - self.steady()
+        by = ahead - self._ahead
+        if abs(by) < SET:
+            return 0
+        self._ahead = ahead
+        return by
+
+    @property
+    def era(self) -> str:
+        self._era = self._era or _era()
+        return self._era
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    def _wall(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+class EvenClock(SystemClock):
+    """Goes on as if nobody had set it, until that is heeded: nothing is judged by half of the news."""
+
+    def now(self) -> int:
+        return self.steady() + self._ahead
+
+
+def _era() -> str:
+    """The machine's start, where it tells; else this process knows no other one's time."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return uuid.uuid4().hex

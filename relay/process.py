@@ -17,7 +17,7 @@ import structlog
 
 from relay import log as logging
 from relay.bounds import confine, outrank
-from relay.clock import Clock, SystemClock
+from relay.clock import Clock, EvenClock, SystemClock
 from relay.config import Config, load
 from relay.errors import ConfigurationError, RelayError, StorageError
 from relay.lock import RoleLock
@@ -101,7 +101,7 @@ def configure_log(config: Config) -> None:
 
 async def _serve(config: Config, role: str, ties: Ties) -> bool:
     """Serve as the role; true when it is to be started again."""
-    clock = SystemClock()
+    clock = EvenClock() if role == "sender" else SystemClock()
     # A role has time, and work in hand; whoever waits for the receiver has one second.
     store = open_store(config, clock, patient=True, hurried=role == "receiver")
     orders = _Orders(config.path, role, ties)

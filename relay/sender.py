@@ -12,7 +12,7 @@ import structlog
 from relay import outcomes
 from relay.attempts import CONFIGURATION_CODES, NoAnswer, Policy, asked_rest, classify, results
 from relay.client import Client
-from relay.clock import Clock, Drift
+from relay.clock import Clock
 from relay.directory import Directory
 from relay.errors import StorageError
 from relay.gaps import Gaps
@@ -38,6 +38,7 @@ MOST_REQUESTS = 64  # on their way at the same time
 SHARE = 16  # of these, the targets of one account
 RECORD_TRIES = 30  # seconds, one try in each, that a disk that refuses is waited for
 SIGNALS_AT_ONCE = 200
+NOTICED = 250  # ms that others may take to write down what they did before the clock was looked at
 LOOK_AGAIN = 250  # ms after which what was found due is looked for anew, though some of it is left
 
 
@@ -72,7 +73,7 @@ class Sender:
         self._gaps = Gaps(store, history, clock, settings.repair_calls)
         self._outage = Outage(client, lanes, clock)
         self._patience = Patience(store, clock, settings.policy.resolve_within)
-        self._drift = Drift(clock)
+        self._looked_at = clock.steady()  #: at the clock, by the steady one
         self._watch = Watch(store, clock)
         self._requests = Tasks()
         self._busy: dict[str, set[str]] = {}  #: by account, the targets of requests on their way
@@ -144,13 +145,16 @@ class Sender:
 
     async def _heed_the_clock(self) -> None:
         """A clock that was set lets nothing expire, confirms nothing, and changes nobody's pace."""
-        if by := self._drift.look():
+        looked_at, self._looked_at = self._looked_at, self._clock.steady()
+        if by := self._clock.heed():
             log.warning("clock_set", seconds=round(by / 1000))
             self._lanes.shift(by)
             self._found = []
-            await self._store.shift(by)
+            await self._store.shift(by, self._looked_at - looked_at + NOTICED)
 
     async def _begin(self) -> None:
+        if by := await self._store.heed_clock():
+            log.warning("clock_set", seconds=round(by / 1000))
         now = self._clock.now()
         self._origin = await self._store.meta("origin") or ""
         self._lanes.restore(await self._store.recent_starts(now - WINDOW), await self._store.pauses())

@@ -19,6 +19,7 @@ class ManualClock:
     def __init__(self, now: int = START) -> None:
         self._now = now
         self._steady = 0
+        self._set = 0
         self._order = 0
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
 
@@ -33,7 +34,18 @@ class ManualClock:
     def set_by(self, seconds: float) -> None:
         """Put the clock forward, or back, while no time passes."""
         self._now += round(seconds * 1000)
+        self._set += round(seconds * 1000)
         self._wake()
+
+    def heed(self) -> int:
+        """By how many milliseconds it was set since the last look."""
+        by, self._set = self._set, 0
+        return by
+
+    @property
+    def era(self) -> str:
+        """That of a test."""
+        return "by hand"
 
     async def sleep(self, seconds: float) -> None:
         """Return once the clock has been moved that far."""

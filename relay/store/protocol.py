@@ -202,8 +202,14 @@ class Store(Protocol):
     async def repaired(self, repair: Repair) -> int:
         """A chat has been fetched; how many are left."""
 
-    async def shift(self, by: int) -> None:
-        """The clock was set: what was to happen at a time happens when as much time has passed."""
+    async def shift(self, by: int, within: int = 1_000) -> None:
+        """The clock was set: what was to happen at a time happens when as much time has passed.
+
+        `within`: so many milliseconds ago, at the most, it was set.
+        """
+
+    async def heed_clock(self) -> int:
+        """The same for a clock that was set while no sender was there to see it; by how much that was."""
 
     async def retry(self, deliveries: Sequence[int], expire_after: int) -> list[Operated]:
         """Put held, failed and expired deliveries last in line, with attempts and expiry anew."""

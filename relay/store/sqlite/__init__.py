@@ -15,6 +15,8 @@ from relay.store.past import Kept, Outdated, Place, Removal
 from relay.store.sqlite import (
     aside,
     ask,
+    clocks,
+    ears,
     explaining,
     gaps,
     guard,
@@ -85,7 +87,7 @@ class SqliteStore:
         else:
             self._db = Database(path, synchronous=synchronous, patient=patient, hurried=hurried)
         self._clock = clock
-        self._listened_at: int | None = None
+        self._ear = ears.Ear(clock)
 
     def close(self) -> None:
         self._db.close()
@@ -278,9 +280,11 @@ class SqliteStore:
     async def repaired(self, repair: Repair) -> int:
         return await self._db.write(lambda db: gaps.repaired(db, repair), synced=False)
 
-    async def shift(self, by: int) -> None:
-        now = self._clock.now()
-        await self._db.write(lambda db: sending.shift(db, by, now))
+    async def shift(self, by: int, within: int = 1_000) -> None:
+        await self._db.write(lambda db: clocks.shift(db, self._clock, by, within))
+
+    async def heed_clock(self) -> int:
+        return await self._db.write(lambda db: clocks.heed(db, self._clock))
 
     # -- the operator ---------------------------------------------------------
 
@@ -310,19 +314,14 @@ class SqliteStore:
         return self._db.version()
 
     async def beat(self, role: str, pid: int, note: Mapping[str, object]) -> None:
-        now, silence = self._clock.now(), self._silence() if role == EAR else None
-
         def alive(db: apsw.Connection) -> None:
-            queries.beat(db, role, pid, dict(note), now)
+            queries.beat(db, role, pid, dict(note), self._clock.now())
             if role == EAR:
-                gaps.listened(db, pid, now, silence)
+                self._ear.listens(db, pid)
 
         await self._db.write(alive, synced=False)
-        self._listened_at = self._clock.steady()
-
-    def _silence(self) -> int | None:
-        """How long no sign of life was given by this process, whatever became of the clock meanwhile."""
-        return None if self._listened_at is None else self._clock.steady() - self._listened_at
+        if role == EAR:
+            self._ear.was_noted()
 
     async def leave(self, role: str, pid: int) -> None:
         await self._db.write(lambda db: queries.leave(db, role, pid))

@@ -55,18 +55,7 @@ ON CONFLICT DO UPDATE SET ends = max(ends, excluded.ends), heard_at = max(heard_
 _NEXT = "SELECT account, chat, after, begins, ends FROM repairs ORDER BY heard_at DESC LIMIT ?"
 
 
-def listened(connection: apsw.Connection, pid: int, now: int, silence: int | None) -> None:
-    """A receiver is alive now, after so much silence by a clock that nobody sets; None: since its start."""
-    _mourn(connection, pid, now)
-    before = last_listened(connection)
-    if before is not None:
-        length = max(0, now - before) if silence is None else silence
-        if length > DEAF:
-            note(connection, now - length, now)
-    connection.execute(_LISTENING, (str(now),))
-
-
-def _mourn(connection: apsw.Connection, pid: int, now: int) -> None:
+def mourn(connection: apsw.Connection, pid: int, now: int) -> None:
     """A receiver that was killed may have cut off what it was about to read, however soon it was followed."""
     mourned = int(ask.value(connection, _MOURNED) or 0)
     asked = {"pid": pid, "now": now, "dead": DEAD, "mourned": mourned}
@@ -85,12 +74,22 @@ def last_listened(connection: apsw.Connection) -> int | None:
 def deaf_since(connection: apsw.Connection, now: int) -> int | None:
     """Since when nobody listens; None while somebody does, as far as is known."""
     last = last_listened(connection)
-    return last if last is not None and now - last > DEAF else None
+    return min(last, now) if last is not None and abs(now - last) > DEAF else None
+
+
+def live(connection: apsw.Connection, now: int) -> None:
+    """A receiver is alive."""
+    connection.execute(_LISTENING, (str(now),))
+
+
+def miss(connection: apsw.Connection, begins: int, ends: int) -> None:
+    """Have what was said between these times fetched, whatever it means for what was sent."""
+    connection.execute(_GAP, (begins, ends))
 
 
 def note(connection: apsw.Connection, begins: int, ends: int) -> None:
     """Remember that nobody listened between these times."""
-    connection.execute(_GAP, (begins, ends))
+    miss(connection, begins, ends)
     connection.execute("DELETE FROM gaps WHERE open = 0 AND ends < ?", (ends - FORGOTTEN,))
     connection.execute(_WAIT_LONGER, {"begins": begins, "ends": ends})
 

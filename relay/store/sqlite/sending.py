@@ -77,7 +77,6 @@ SET state = ?1, error = ?2, evidence = ?3, settle_at = ?4, retry_at = ?5, update
     solo = max(solo, ?7), doubtful = ?8, spent = spent - ?9
 WHERE id = ?10 AND attempts = ?11 AND state = 'sending'
 """
-JUST_NOW = 1_000  # ms: so soon after the clock was set it is noticed
 _SHIFTS = (
     """
     UPDATE deliveries INDEXED BY deliveries_settle SET settle_at = settle_at + ?1
@@ -265,10 +264,10 @@ def _times(connection: apsw.Connection, now: int) -> dict[str, int]:
     return {"now": now, "heard": heard, "unheard": now - HEARING_PATIENCE}
 
 
-def shift(connection: apsw.Connection, by: int, now: int) -> None:
+def shift(connection: apsw.Connection, by: int, since: int, now: int) -> None:
     """Move what was to happen at a time with the clock; what was written since it was set stays."""
     for step in _SHIFTS:
-        connection.execute(step, (by, now - JUST_NOW, now))
+        connection.execute(step, (by, since, now))
 
 
 def recent_starts(connection: apsw.Connection, since: int) -> list[tuple[str, int]]:

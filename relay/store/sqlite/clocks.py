@@ -1,0 +1,92 @@
+"""What follows when somebody has set the clock: what is to happen at a time moves with it.
+
+How far the clock was ahead of the machine's steady one is on record, so that a clock that was set while
+nobody looked is noticed too: by whoever sends next, unless the machine has been started anew meanwhile.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from relay.clock import SET, Clock
+from relay.store.sqlite import ask, sending
+
+UNSEEN = 60_000  # ms for which nobody may have looked at the clock, where no sender was there to
+ECHOES = 600_000  # ms after its start in which what came back is compared with an attempt
+
+_MARK = "SELECT value FROM meta WHERE key = 'clock'"
+_SET_MARK = "INSERT OR REPLACE INTO meta VALUES ('clock', ?)"
+_MOVES = (
+    """
+    UPDATE messages INDEXED BY messages_waiting SET received_at = received_at + :by
+    WHERE state = 'waiting' AND received_at NOT BETWEEN :since AND :now
+    """,
+    """
+    UPDATE messages INDEXED BY messages_signal SET received_at = received_at + :by
+    WHERE signal = 1 AND state <> 'waiting' AND received_at NOT BETWEEN :since AND :now
+    """,
+    """
+    UPDATE events INDEXED BY events_signal SET received_at = received_at + :by
+    WHERE signal = 1 AND received_at NOT BETWEEN :since AND :now
+    """,
+    """
+    UPDATE deliveries INDEXED BY deliveries_unheard SET updated_at = updated_at + :by
+    WHERE kind = 'forward' AND entry IS NULL AND state = 'queued' AND updated_at NOT BETWEEN :since AND :now
+    """,
+    # They keep the pace, and tell which echo may be whose.
+    """
+    UPDATE attempts INDEXED BY attempts_pace SET started_at = started_at + :by, ended_at = ended_at + :by
+    WHERE started_at >= :now - :by - :echoes AND started_at NOT BETWEEN :since AND :now
+    """,
+    "UPDATE processes SET beat = beat + :by WHERE beat NOT BETWEEN :since AND :now",
+    """
+    UPDATE meta SET value = CAST(CAST(value AS INTEGER) + :by AS TEXT)
+    WHERE key IN ('listened_at', 'receiver_died_at') AND CAST(value AS INTEGER) NOT BETWEEN :since AND :now
+    """,
+    "UPDATE gaps SET begins = begins + :by, ends = ends + :by WHERE ends NOT BETWEEN :since AND :now",
+    "UPDATE repairs SET begins = begins + :by, ends = ends + :by WHERE ends NOT BETWEEN :since AND :now",
+)
+# What the router made since then of what was received before.
+_EXPIRES = """
+UPDATE deliveries INDEXED BY deliveries_expiry SET expires_at = expires_at + :by
+WHERE state = 'queued' AND created_at BETWEEN :since AND :now AND EXISTS (
+  SELECT 1 FROM messages m
+  WHERE m.id = deliveries.message AND m.late = 0 AND m.received_at NOT BETWEEN :since AND :now)
+"""
+
+
+def set_since(connection: apsw.Connection, clock: Clock) -> int:
+    """By how many milliseconds the clock was set, and nobody has heeded it yet."""
+    era, _, before = (ask.value(connection, _MARK) or "").partition(" ")
+    by = _ahead(clock) - int(before) if era == clock.era else 0
+    return by if abs(by) >= SET else 0
+
+
+def heed(connection: apsw.Connection, clock: Clock) -> int:
+    """Move everything by as much as the clock was set since the last time; how much that was."""
+    by = set_since(connection, clock)
+    if by:
+        shift(connection, clock, by, UNSEEN)
+    else:
+        _mark(connection, clock)
+    return by
+
+
+def shift(connection: apsw.Connection, clock: Clock, by: int, within: int) -> None:
+    """Move what was written by the clock as it was; what was written since, within so long, stays."""
+    now = clock.now()
+    since = now - (by // 2 if by > 0 else within)  # put forward, it leaves a time in which nobody wrote
+    asked = {"by": by, "since": since, "now": now, "echoes": ECHOES}
+    connection.execute(_EXPIRES, {key: asked[key] for key in ("by", "since", "now")})
+    sending.shift(connection, by, since, now)
+    for move in _MOVES:
+        connection.execute(move, {key: value for key, value in asked.items() if f":{key}" in move})
+    _mark(connection, clock)
+
+
+def _mark(connection: apsw.Connection, clock: Clock) -> None:
+    ask.every(connection, _SET_MARK, (f"{clock.era} {_ahead(clock)}",))
+
+
+def _ahead(clock: Clock) -> int:
+    return clock.now() - clock.steady()
