@@ -58,7 +58,7 @@ def outcome() -> None:
     guarded = sending.begin
 
     def begin(connection: Any, resolve_within: int, now: int) -> int:
-        connection.execute("UPDATE deliveries SET state = 'failed' WHERE state = 'sending'")
+        connection.execute("UPDATE deliveries SET state = 'failed', error = 'ended' WHERE state = 'sending'")
         return guarded(connection, resolve_within, now)
 
     sending.begin = begin
