@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from bots import ANN, BEN, EAST, REPLY, WEST, make_bot, rule, said, states
+from bots import ANN, BEN, EAST, MIRROR, REPLY, WEST, make_bot, rule, said, states
 from sending.desk import Desk, ask_price, says
 
 from relay.attempts import NoAnswer, asked_rest
@@ -173,3 +173,46 @@ async def test_a_room_that_is_in_trouble_leaves_others_alone() -> None:
         bot.simulator.say(WEST, BEN, "price")
         await bot.work()
         assert said(bot, WEST) == ["price", "ten"]
+
+
+# -- echoes that never come ----------------------------------------------------
+
+
+@rule
+async def test_a_busy_mirror_does_not_stall_on_echoes_that_never_come() -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        bot.simulator.faults.add(Fault(Kind.DROP, echoes_only=True, times=None))
+        for second in range(1, 11):
+            for _ in range(5):
+                bot.simulator.say(EAST, ANN, f"{second}")
+            await bot.pass_time(1)
+            assert len(said(bot, WEST)) == 5 * second
+        await bot.pass_time(60)
+        assert set(await states(bot)) == {"delivered"}
+
+
+@rule
+async def test_a_busy_mirror_goes_on_after_a_forward_of_which_nothing_is_ever_heard() -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        bot.simulator.faults.add(Fault(Kind.DROP, echoes_only=True, times=None))
+        bot.simulator.faults.add(Fault(Kind.CLOSE, path="/wechat/forwardMsg"))
+        for number in range(10):
+            bot.simulator.say(EAST, ANN, f"{number}")
+        await bot.pass_time(65)
+        assert said(bot, WEST) == [f"{number}" for number in range(1, 10)]
+
+
+# -- who we are ----------------------------------------------------------------
+
+
+@rule
+async def test_a_refusal_of_who_we_are_is_shown_until_a_request_is_taken() -> None:
+    desk = Desk(says(101, errmsg="app_id"), says(101, errmsg="app_id"))
+    async with answering(desk) as bot:
+        await ask_price(bot)
+        shown = []
+        for _ in range(3):
+            await bot.work()
+            shown.append([(each.account, each.reason) for each in await bot.store.pauses()])
+            await bot.pass_time(30)
+        assert shown == [[("", "errcode 101: app_id")]] * 2 + [[]]
