@@ -13,6 +13,7 @@ import structlog
 
 from relay.attempts import CONFIGURATION_CODES, TOKEN_CODES, NoAnswer, classify
 from relay.clock import Clock
+from relay.dates import PlatformClock
 from relay.log import Masking
 from relay.store.states import AttemptOutcome
 from relay.wire.answers import Answer, read_answer, read_token
@@ -95,8 +96,8 @@ class HttpTransport:
             if not response.content.at_eof():
                 content += await _rest(response, MOST_ANSWER_BYTES - len(content))
             told = read_answer(response.status, content)
-            asked = response.headers.get("Retry-After", "")[:MOST_HEADER]
-            return replace(told, retry_after=asked) if asked else told
+            asked, date = (response.headers.get(each, "")[:MOST_HEADER] for each in ("Retry-After", "Date"))
+            return replace(told, retry_after=asked, date=date)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -143,6 +144,7 @@ class Client:
         self._transport = transport
         self._credentials = credentials
         self._clock = clock
+        self.platform = PlatformClock(clock)
         self._fetching: asyncio.Task[str | Answer | NoAnswer] | None = None
         self._token = ""
         self._tokens: deque[str] = deque(maxlen=TOKENS_KEPT)
@@ -155,18 +157,25 @@ class Client:
 
     async def post(self, path: str, compose: Callable[[str], bytes]) -> Answer | NoAnswer:
         """POST what `compose` makes of the token."""
-        return await self._with_token(
-            lambda token: self._transport.request("POST", path, body=compose(token))
-        )
+        return await self._with_token(lambda token: self._request("POST", path, body=compose(token)))
 
     async def get(self, path: str, query: Mapping[str, str]) -> Answer | NoAnswer:
         """GET with `query`, to which app_id and token are added."""
 
         def send(token: str) -> Awaitable[Answer | NoAnswer]:
             asked = {**query, "app_id": self.app_id, "access_token": token}
-            return self._transport.request("GET", path, query=asked)
+            return self._request("GET", path, query=asked)
 
         return await self._with_token(send)
+
+    async def _request(
+        self, method: str, path: str, *, body: bytes = b"", query: Mapping[str, str] | None = None
+    ) -> Answer | NoAnswer:
+        asked_at = self._clock.steady()
+        answer = await self._transport.request(method, path, body=body, query=query)
+        if isinstance(answer, Answer):
+            self.platform.heard(answer.date, asked_at)
+        return answer
 
     async def _with_token(self, send: Callable[[str], Awaitable[Answer | NoAnswer]]) -> Answer | NoAnswer:
         token = await self._current_token()
@@ -203,7 +212,7 @@ class Client:
     async def _fetch_token(self) -> str | Answer | NoAnswer:
         asked_at = self._clock.now()
         body = token_body(self._credentials.app_id, self._credentials.app_secret)
-        return self._take_token(await self._transport.request("POST", "/oauth/token", body=body), asked_at)
+        return self._take_token(await self._request("POST", "/oauth/token", body=body), asked_at)
 
     def _take_token(self, answer: Answer | NoAnswer, asked_at: int) -> str | Answer | NoAnswer:
         if isinstance(answer, NoAnswer):

@@ -60,12 +60,13 @@ class Gaps:
 
     async def _fetch(self, repair: Repair) -> bool:
         """Whether the log told, or will never tell, of this chat."""
+        ahead = self._history.ahead()
         wanted = Wanted(
             account=repair.account,
             chat=repair.chat,
             after=repair.after,
-            since=repair.begins - CLOCKS_DIFFER,
-            until=repair.ends + CLOCKS_DIFFER,
+            since=repair.begins + ahead - CLOCKS_DIFFER,
+            until=repair.ends + ahead + CLOCKS_DIFFER,
         )
         pulled = await self._history.pull(wanted, self._budget)
         if pulled.word is Word.SILENT and not self._is_hopeless(repair):

@@ -73,6 +73,10 @@ class History:
         """Whether the platform is left alone for now: this holds up no send."""
         return self._clock.steady() < self._rests_until
 
+    def ahead(self) -> int:
+        """Milliseconds by which its times are ahead of ours."""
+        return self._client.platform.ahead()
+
     async def pull(self, wanted: Wanted, budget: Budget) -> Pulled:
         """Read the log of one chat, and keep what is new in it."""
         found = await self._read(wanted, wanted.after, budget)

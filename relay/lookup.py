@@ -83,8 +83,9 @@ class Lookup:
             if not self._budget.allows(now) or self._history.rests():
                 break
             first = several[0]
-            until = self._clock.now() - YOUNG
-            wanted = Wanted(account, chat, first.after, first.started_at - CLOCKS_DIFFER, until)
+            ahead = self._history.ahead()
+            since, until = first.started_at + ahead - CLOCKS_DIFFER, self._clock.now() + ahead - YOUNG
+            wanted = Wanted(account, chat, first.after, since, until)
             pulled = await self._history.pull(wanted, self._budget)
             if pulled.word is not Word.SILENT:
                 self._told[account, chat] = pulled
@@ -127,7 +128,7 @@ class Lookup:
 
     async def _is_absent(self, unknown: Unknown, pulled: Pulled, case: _Case) -> bool:
         """Whether the log proves it: by what it has later, or by its silence while we listened."""
-        if pulled.reaches > unknown.takes_effect + CLOCKS_DIFFER:
+        if pulled.reaches > unknown.takes_effect + self._history.ahead() + CLOCKS_DIFFER:
             return True
         return case.looks >= LOOKS and await self._store.heard(
             unknown.account, unknown.started_at, unknown.takes_effect

@@ -299,7 +299,7 @@ async def _sender(config: Config, store: Store, clock: Clock, orders: _Orders) -
     try:
         sender = build_sender(config, store, clock, transport)
         orders.serving()
-        chore = asyncio.create_task(build_retention(config, store, clock).run())
+        chore = asyncio.create_task(build_retention(config, store, clock, sender).run())
         try:
             await sender.run(orders.stop)
         finally:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -25,6 +26,7 @@ LOOKED_AT = 200  # rows at once
 PAGES = 64  # given back to the disk at once
 AT_ONCE = 100  # rows removed at once, at the most
 SLACK = 86_400_000  # ms by which ids outlive `remember`: the platform's clock may differ from ours
+AHEAD = 86_400_000  # ms by which our clock is ahead of the platform's where somebody is to look at it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Retention:
     store: Store
     clock: Clock
     settings: RetentionSettings
+    platform: Callable[[], int | None] | None = None  #: its clock, as far as it has told; None: ours is right
     _strides: dict[Kept, _Stride] = field(default_factory=lambda: {kept: _Stride() for kept in Kept})
     _pages: _Stride = field(default_factory=lambda: _Stride(most=PAGES))
 
@@ -67,8 +70,9 @@ class Retention:
     async def round(self) -> Counter[Kept]:
         """Remove all that may go by now; how much that was of each kind."""
         removed: Counter[Kept] = Counter()
+        today = await self._today()
         for kept in Kept:
-            removed[kept] = await self._walk(kept)
+            removed[kept] = await self._walk(kept, today)
         await self._shrink()
         return +removed
 
@@ -100,11 +104,10 @@ class Retention:
                 log.warning("log_stays_long")
             long = not short
 
-    async def _walk(self, kept: Kept) -> int:
+    async def _walk(self, kept: Kept, today: int) -> int:
         """From the oldest on, until what comes is too young."""
-        now = self.clock.now()
         settings = self.settings
-        before = now - (settings.remember + SLACK if kept in LASTING else settings.retain)
+        before = today - (settings.remember + SLACK if kept in LASTING else settings.retain)
         removed, at = 0, await self.store.outdated(kept, None, before, LOOKED_AT)
         while True:
             removed += await self._remove(kept, at.keys, before)
@@ -112,6 +115,24 @@ class Retention:
                 return removed
             await self.clock.sleep(AIM)
             at = await self.store.outdated(kept, at.after, before, LOOKED_AT)
+
+    async def _today(self) -> int:
+        """Never later than the platform has it: what goes because our clock is years ahead is gone for good.
+
+        Where it has told nothing, it is when somebody spoke last.
+        """
+        now = self.clock.now()
+        if self.platform is None:
+            return now
+        told = self.platform()
+        if told is not None and now - told > AHEAD:
+            log.error("clock_ahead", days=(now - told) // 86_400_000)
+            await self.store.count("clock_ahead_total", 1)
+        return min(now, await self._said_last() if told is None else told)
+
+    async def _said_last(self) -> int:
+        last = await self.store.messages(limit=1)
+        return round(dt.datetime.fromisoformat(str(last[0]["time"])).timestamp() * 1000) if last else 0
 
     async def _remove(self, kept: Kept, keys: Sequence[Place], before: int) -> int:
         stride, removed, left = self._strides[kept], 0, list(keys)

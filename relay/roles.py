@@ -227,12 +227,13 @@ def build_sender(config: Config, store: Store, clock: Clock, transport: Transpor
     return Sender(store, Client(transport, credentials, clock), lanes, clock, settings)
 
 
-def build_retention(config: Config, store: Store, clock: Clock) -> Retention:
-    """The chore that removes what is long settled."""
+def build_retention(config: Config, store: Store, clock: Clock, sender: Sender) -> Retention:
+    """The chore that removes what is long settled; the sender knows what the platform's clock shows."""
     from relay.retention import Retention, RetentionSettings
 
     kept = config.storage
-    return Retention(store, clock, RetentionSettings(int(kept.retain), int(kept.remember)))
+    settings = RetentionSettings(int(kept.retain), int(kept.remember))
+    return Retention(store, clock, settings, sender.platform_now)
 
 
 def _given_names(config: Config) -> dict[str, str]:

@@ -12,7 +12,7 @@ import structlog
 from relay import outcomes
 from relay.attempts import CONFIGURATION_CODES, NoAnswer, Policy, asked_rest, classify, results
 from relay.client import Client
-from relay.clock import Clock
+from relay.clock import CLOCKS_DIFFER, Clock
 from relay.directory import Directory
 from relay.errors import StorageError
 from relay.gaps import Gaps
@@ -82,6 +82,7 @@ class Sender:
         self._repairing = Tasks()
         self._probing = Tasks()
         self._epoch = 0
+        self._ahead = 0  #: of ours, the platform's clock, as the store knows
         self._found: list[list[Delivery]] = []  #: requests that can be made of what was due at `_found_at`
         self._found_at = 0
         self._opens_at = 0  #: when the first account that its pace holds up may send again
@@ -96,6 +97,10 @@ class Sender:
         await self._requests.wait()
         for errands in (self._errands, self._asking, self._repairing, self._probing):
             await errands.cancel()
+
+    def platform_now(self) -> int | None:
+        """What the platform's clock shows; None where it has not told."""
+        return self._client.platform.now()
 
     def _idle(self) -> float:
         """Seconds until there may be something to do that no commit announces."""
@@ -129,11 +134,19 @@ class Sender:
             self._errands.start(self._directory.refresh())
         if self._outage.due() and not self._probing:
             self._probing.start(self._probe())
+        await self._tell_ahead(self._client.platform.ahead())
         await self._patience.look()
         if not self._asking and await self._lookup.due():
             self._asking.start(self._lookup.ask())
         if not self._repairing and await self._gaps.due():
             self._repairing.start(self._gaps.repair())
+
+    async def _tell_ahead(self, ahead: int) -> None:
+        """What the platform dates, others can compare only when they know how its clock differs from ours."""
+        if abs(ahead - self._ahead) > CLOCKS_DIFFER:
+            self._ahead = ahead
+            log.warning("clocks_differ", platform_ahead=round(ahead / 1000))
+            await self._store.set_meta("platform_ahead", str(ahead))
 
     async def _probe(self) -> None:
         await self._tell_pauses(await self._outage.probe())
@@ -151,10 +164,12 @@ class Sender:
             self._lanes.shift(by)
             self._found = []
             await self._store.shift(by, self._looked_at - looked_at + NOTICED)
+            self._ahead = int(await self._store.meta("platform_ahead") or 0)
 
     async def _begin(self) -> None:
         if by := await self._store.heed_clock():
             log.warning("clock_set", seconds=round(by / 1000))
+        self._ahead = int(await self._store.meta("platform_ahead") or 0)
         now = self._clock.now()
         self._origin = await self._store.meta("origin") or ""
         self._lanes.restore(await self._store.recent_starts(now - WINDOW), await self._store.pauses())

@@ -128,7 +128,9 @@ class AsgiTransport:
         except ConnectionError as exc:
             return NoAnswer(True, type(exc).__name__)
         answer = read_answer(told.status, told.body)
-        return replace(answer, retry_after=told.headers.get("retry-after", ""))
+        return replace(
+            answer, retry_after=told.headers.get("retry-after", ""), date=told.headers.get("date", "")
+        )
 
     async def close(self) -> None:
         """There is nothing to let go of."""

@@ -33,6 +33,8 @@ class Answer:
     body: bytes = field(default=b"", repr=False)
     retry_after: str = ""
     """The header of that name, whatever it says."""
+    date: str = field(default="", compare=False)
+    """That one too: what the platform's clock showed."""
 
 
 @dataclass(frozen=True, slots=True)

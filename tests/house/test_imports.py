@@ -43,6 +43,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "retention",
         "sources",
         "budget",
+        "dates",
         "client",
         "lanes",
         "attempts",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
 from bots import ANN, EAST, MIRROR, ONE, TWO, WEST, deliveries, entry, make_bot, messages, receive, rule
+from structlog.testing import capture_logs
 
 from relay.errors import StorageError
 from relay.retention import SLACK, Retention, RetentionSettings
@@ -26,7 +28,7 @@ class Restless:
     """A bot's time, in which no pause takes any."""
 
     def __init__(self, clock: ManualClock) -> None:
-        self.now, self.steady = clock.now, clock.steady
+        self.now, self.steady, self.heed, self.era = clock.now, clock.steady, clock.heed, clock.era
 
     async def sleep(self, seconds: float) -> None:
         """Return at once."""
@@ -34,6 +36,11 @@ class Restless:
 
 def chore(bot: Bot, retain: int = 30 * DAY, remember: int = 180 * DAY) -> Retention:
     return Retention(bot.store, Restless(bot.clock), RetentionSettings(retain, remember))
+
+
+def by_the_platform(bot: Bot, shows: int | None) -> Retention:
+    """The chore of a bot to which the platform has shown this time."""
+    return replace(chore(bot), platform=lambda: shows)
 
 
 async def rows(bot: Bot) -> dict[str, int]:
@@ -239,3 +246,48 @@ async def test_a_log_that_grew_long_is_cut_once_nobody_reads_from_it(
     assert log.stat().st_size == 0
     reader.close()
     database.close()
+
+
+# -- a clock that is wrong -----------------------------------------------------
+
+
+@rule
+async def test_nothing_goes_because_our_clock_is_years_ahead_and_that_is_told() -> None:
+    async with make_bot(MIRROR) as bot:
+        await mirrored(bot, "one", "two")
+        true, before = bot.clock.now(), await rows(bot)
+        bot.clock.set_by(3650 * 24 * HOUR)
+        with capture_logs() as logs:
+            await by_the_platform(bot, true).round()
+        assert await rows(bot) == before
+        assert [(each["event"], each["days"]) for each in logs] == [("clock_ahead", 3650)]
+        assert (await bot.store.counters())["clock_ahead_total"] == 1
+
+
+@rule
+async def test_what_is_old_by_the_platforms_clock_goes_though_ours_is_ahead() -> None:
+    async with make_bot(MIRROR) as bot:
+        await mirrored(bot, "one")
+        true = bot.clock.now() + 31 * DAY
+        bot.clock.set_by(3650 * 24 * HOUR)
+        await by_the_platform(bot, true).round()
+        assert set(await rows(bot)) == {"sources", "copies", "seen"}
+
+
+@rule
+async def test_as_long_as_the_platform_has_told_nothing_age_counts_from_what_was_said_last() -> None:
+    async with make_bot(MIRROR) as bot:
+        await mirrored(bot, "one", "two")
+        before = await rows(bot)
+        bot.clock.set_by(3650 * 24 * HOUR)
+        await by_the_platform(bot, None).round()
+        assert await rows(bot) == before
+
+
+@rule
+async def test_a_platform_whose_clock_is_ahead_makes_nothing_go_early() -> None:
+    async with make_bot(MIRROR) as bot:
+        await mirrored(bot, "one")
+        before = await rows(bot)
+        await by_the_platform(bot, bot.clock.now() + 3650 * DAY).round()
+        assert await rows(bot) == before

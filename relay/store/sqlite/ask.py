@@ -7,6 +7,9 @@ from typing import Any
 
 import apsw
 
+PLATFORM_AHEAD = "coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'platform_ahead'), 0)"
+"""Milliseconds by which the platform's clock is ahead of ours: how its times are compared with ours."""
+
 Bindings = Sequence[Any] | Mapping[str, Any]
 
 

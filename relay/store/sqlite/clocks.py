@@ -29,10 +29,6 @@ _MOVES = (
     UPDATE events INDEXED BY events_signal SET received_at = received_at + :by
     WHERE signal = 1 AND received_at NOT BETWEEN :since AND :now
     """,
-    """
-    UPDATE deliveries INDEXED BY deliveries_unheard SET updated_at = updated_at + :by
-    WHERE kind = 'forward' AND entry IS NULL AND state = 'queued' AND updated_at NOT BETWEEN :since AND :now
-    """,
     # They keep the pace, and tell which echo may be whose.
     """
     UPDATE attempts INDEXED BY attempts_pace SET started_at = started_at + :by, ended_at = ended_at + :by
@@ -43,6 +39,7 @@ _MOVES = (
     UPDATE meta SET value = CAST(CAST(value AS INTEGER) + :by AS TEXT)
     WHERE key IN ('listened_at', 'receiver_died_at') AND CAST(value AS INTEGER) NOT BETWEEN :since AND :now
     """,
+    "UPDATE meta SET value = CAST(CAST(value AS INTEGER) - :by AS TEXT) WHERE key = 'platform_ahead'",
     "UPDATE gaps SET begins = begins + :by, ends = ends + :by WHERE ends NOT BETWEEN :since AND :now",
     "UPDATE repairs SET begins = begins + :by, ends = ends + :by WHERE ends NOT BETWEEN :since AND :now",
 )

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import apsw
 
 from relay.store.sqlite import ask
+from relay.store.sqlite.ask import PLATFORM_AHEAD
 from relay.store.sqlite.ingest import count
 from relay.store.sqlite.remembering import write_state
 from relay.store.states import DeliveryKind, MessageState
@@ -27,8 +28,9 @@ WHERE id IN (SELECT value FROM json_each(?)) AND state = 'waiting'
 RETURNING id, account, svrid, chat, chat_type, sender, type, time, raw, received_at, attempts, own = 1,
   late = 1
 """
-_IN_HAND = """
-SELECT messages.id, source, CASE late WHEN 1 THEN min(time, received_at) ELSE received_at END,
+_IN_HAND = f"""
+SELECT messages.id, source,
+  CASE late WHEN 1 THEN min(time - {PLATFORM_AHEAD}, received_at) ELSE received_at END,
   chat, chat_type, account, own, sources.acted, rooms.acting,
   EXISTS (SELECT 1 FROM messages copy WHERE copy.source = messages.source AND copy.id <> messages.id)
 FROM messages LEFT JOIN sources ON sources.id = source LEFT JOIN rooms USING (chat)

@@ -79,7 +79,8 @@ WHERE id = ?10 AND attempts = ?11 AND state = 'sending'
 """
 _SHIFTS = (
     """
-    UPDATE deliveries INDEXED BY deliveries_settle SET settle_at = settle_at + ?1
+    UPDATE deliveries INDEXED BY deliveries_settle
+    SET settle_at = settle_at + ?1, updated_at = updated_at + ?1
     WHERE settle_at IS NOT NULL AND updated_at NOT BETWEEN ?2 AND ?3
     """,
     """
@@ -88,9 +89,14 @@ _SHIFTS = (
     """,
     # An operator's retry gives it another time, and is the one that leaves these two equal.
     """
-    UPDATE deliveries INDEXED BY deliveries_expiry SET due_at = due_at + ?1, expires_at = expires_at + ?1
-    WHERE state = 'queued' AND created_at NOT BETWEEN ?2 AND ?3
+    UPDATE deliveries INDEXED BY deliveries_open
+    SET due_at = due_at + ?1, expires_at = expires_at + ?1, created_at = created_at + ?1
+    WHERE state IN ('queued', 'sending', 'unknown') AND created_at NOT BETWEEN ?2 AND ?3
       AND NOT (due_at = updated_at AND updated_at BETWEEN ?2 AND ?3)
+    """,
+    """
+    UPDATE deliveries INDEXED BY deliveries_expiry SET updated_at = updated_at + ?1
+    WHERE state = 'queued' AND updated_at NOT BETWEEN ?2 AND ?3
     """,
 )
 

@@ -9,15 +9,16 @@ from typing import Any
 import apsw
 
 from relay.store.sqlite import ask
+from relay.store.sqlite.ask import PLATFORM_AHEAD
 from relay.store.sqlite.ingest import count
 from relay.store.states import DeliveryState, Evidence
 from relay.store.values import Doubled, Signal, Tracked, Verdict
 
 DUPLICATE = "duplicate_effect_total"
 # What the log told is judged by when it was said: when it was fetched means nothing.
-_MESSAGES = """
+_MESSAGES = f"""
 SELECT id, 0, account, chat, type, api_send_id, api_send_svrid, svrid, raw,
-  CASE late WHEN 1 THEN time + 4000 ELSE received_at END, late
+  CASE late WHEN 1 THEN time + 4000 - {PLATFORM_AHEAD} ELSE received_at END, late
 FROM messages WHERE signal = 1 AND id > ? ORDER BY id LIMIT ?
 """
 _EVENTS = """

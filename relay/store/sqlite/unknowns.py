@@ -10,6 +10,7 @@ import apsw
 
 from relay.clock import CLOCKS_DIFFER
 from relay.store.sqlite import ask
+from relay.store.sqlite.ask import PLATFORM_AHEAD
 from relay.store.sqlite.gaps import listened_since
 from relay.store.sqlite.guard import ECHO_POSSIBLE
 from relay.store.sqlite.ingest import dedupe_key, ingest_all
@@ -39,10 +40,10 @@ SELECT EXISTS (
   SELECT 1 FROM (SELECT account, late, received_at FROM messages ORDER BY id DESC LIMIT ?)
   WHERE account = ? AND late = 0 AND received_at > ?)
 """
-_UNATTRIBUTED = """
+_UNATTRIBUTED = f"""
 SELECT raw FROM messages INDEXED BY messages_chat
 WHERE chat = :chat AND account = :account AND sender = :account AND received_at >= :since
-  AND (late = 0 OR time >= :since - :differ) AND api_send_id = '' AND NOT EXISTS (
+  AND (late = 0 OR time - {PLATFORM_AHEAD} >= :since - :differ) AND api_send_id = '' AND NOT EXISTS (
     SELECT 1 FROM attempts a INDEXED BY attempts_pace
     WHERE a.started_at >= :since - :possible AND a.account = :account AND a.echo = messages.id)
 """
