@@ -1,6 +1,6 @@
 """kill -9 at named points of a message's way: whatever was known by then, the outcome is true in the end.
 
-RELAY_POINTS says how many kills there are at each (50), a third of them of everything and not of one role only.
+RELAY_POINTS says how many kills there are at each (50); a third of them is of everything, not of one role.
 """
 
 from __future__ import annotations
