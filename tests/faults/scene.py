@@ -131,12 +131,12 @@ class Scene:
         await asyncio.to_thread(self.bot.process.wait)
         await until(lambda: not self.bot.pids())
 
-    async def rest(self) -> None:
+    async def rest(self, patience: float = PATIENCE) -> None:
         """Wait until nothing moves any more; what never rests is the checker's to tell."""
         await asyncio.gather(*self._down)
         await self.simulator.settle()
         with contextlib.suppress(TimeoutError):
-            await until(self._rests, PATIENCE)
+            await until(self._rests, patience)
         assert await self.bot.stop() == 0
         await self.simulator.settle()
 
