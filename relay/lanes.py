@@ -15,6 +15,7 @@ HALT_STEP = 30_000  # ms between looks whether the platform takes us again
 LONGEST_PAUSE = 300_000  # ms; one that seems longer is the work of a clock that was put back
 EASED = (1, 2, 4, 8)  # requests at a time with which an account comes back, one step with each that is taken
 EVERYBODY = ""  # the account of a pause that holds up all
+OUTAGE = "outage: "  # how the reason of such a pause begins where the platform is not there
 
 
 @dataclass(frozen=True, slots=True)

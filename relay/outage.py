@@ -7,7 +7,7 @@ import structlog
 from relay.attempts import NoAnswer
 from relay.client import Client
 from relay.clock import Clock
-from relay.lanes import Lanes
+from relay.lanes import OUTAGE, Lanes
 from relay.store.values import Pause
 from relay.wire.answers import Answer
 
@@ -57,7 +57,7 @@ class Outage:
             log.error("outage", error=error, failures=self._failures)
         self._probes += 1
         self._probe_at = self._clock.steady() + wait
-        return self._lanes.close_all(f"outage: {error}", self._clock.now() + wait, self._probes)
+        return self._lanes.close_all(OUTAGE + error, self._clock.now() + wait, self._probes)
 
 
 def _failure(answer: Answer | NoAnswer) -> str | None:

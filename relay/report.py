@@ -26,9 +26,18 @@ from relay.questions import (
 from relay.sources import platform_list
 from relay.store.protocol import Row, Store
 from relay.store.sqlite.queries import rfc3339
+from relay.store.states import LEFT
+from relay.store.values import Figures
+
+ANSWERS = {
+    "late": "answers_late_total",
+    "slow": "answers_slow_total",
+    "before_durable": "acked_before_durable_total",
+    "lost": "lost_total",
+}
+"""What is told of answers to callbacks, and where it is counted."""
 
 SILENT = 10_000  # ms after which a role that reports every second is taken for dead
-MOST_REPAIRS = 10_000  # chats that wait to be fetched again, as told
 MOST_EXPLAINED = 10_000  # deliveries of one message that are told
 NO_MESSAGE = Text("没有消息 {id}", "there is no message {id}")
 NO_MESSAGE_HINT = Text(
@@ -67,6 +76,7 @@ class Report:
         now = self._clock.now()
         counts = await self._store.counts()
         accounts = await self._store.accounts()
+        figures, counters = await self._store.figures(), await self._store.counters()
         return {
             **counts,
             "processes": await self._store.processes(now - SILENT),
@@ -77,8 +87,10 @@ class Report:
             "pauses": await self._pauses(now),
             "platform_ips": await self._platform_ips(),
             "echoes": await self._echoes(),
-            "repairs": len(await self._store.repairs(MOST_REPAIRS)),
-            "counters": await self._store.counters(),
+            "repairs": figures.repairs,
+            "answers": {"late_today": figures.late_today} | _answers(counters),
+            "oldest": _oldest(figures),
+            "counters": counters,
         }
 
     async def _echoes(self) -> Row:
@@ -182,6 +194,16 @@ class Report:
 def names_of(chats: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """The name of every wxid that a name in [chats] stands for alone; the first such name counts."""
     return {wxids[0]: name for name, wxids in reversed(list(chats.items())) if len(wxids) == 1}
+
+
+def _answers(counters: Mapping[str, int]) -> Row:
+    return {word: counters.get(name, 0) for word, name in ANSWERS.items()}
+
+
+def _oldest(figures: Figures) -> Row:
+    """Since when the first message waits, and the first delivery of each state that is to be left."""
+    first = {"waiting": figures.waiting_since} | {str(state): figures.since.get(state) for state in LEFT}
+    return {state: None if at is None else rfc3339(at) for state, at in first.items()}
 
 
 def plugin_rows(config: Config, loading: Loading) -> list[Row]:

@@ -56,6 +56,7 @@ def _show(config: Config, report: Told) -> None:
     view = View(config, SystemClock().now(), console.width, report["account_names"])
     sections = (
         (texts.INBOX, _inbox),
+        (texts.ANSWERS, _answers),
         (texts.UNREADABLE, _unreadable),
         (texts.PROCESSES, _processes),
         (texts.DELIVERIES, _deliveries),
@@ -88,6 +89,15 @@ def _section(console: Console, title: str, lines: list[Line]) -> None:
 def _inbox(report: Told, view: View) -> Iterator[Line]:
     count = report["inbox"]["waiting"]
     yield (Styled(view.said(texts.WAITING, count=count), "yellow" if count else ""),)
+
+
+def _answers(report: Told, view: View) -> Iterator[Line]:
+    """Only what somebody should know of."""
+    answers = report["answers"]
+    if answers["late_today"]:
+        yield (Styled(view.said(texts.LATE_TODAY, count=answers["late_today"]), "yellow"),)
+    if answers["lost"]:
+        yield (Styled(view.said(texts.LOST, count=answers["lost"]), "bold red"),)
 
 
 def _unreadable(report: Told, view: View) -> Iterator[Line]:

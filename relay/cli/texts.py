@@ -271,6 +271,15 @@ SHORT_PATIENCE = Text(
     "99% 的回声要 {p99} 秒，而 delivery.resolve_within 是 {within} 秒：至少写它的三倍",
     "99 of 100 echoes take {p99} s, and delivery.resolve_within is {within} s: make it three times as long",
 )
+ANSWERS = Text("应答", "Answers")
+LATE_TODAY = Text(
+    "今天（中国时间）{count} 次应答超过一秒：满 1,000 次平台就停一天",
+    "{count} took longer than a second today, by China's time: at 1,000 the platform stops for the day",
+)
+LOST = Text(
+    "{count} 个回调答复了却丢了：没人听的时段会从平台的记录里补",
+    "{count} callbacks were answered and lost: what the platform's log tells is fetched again",
+)
 REPAIRING = Text("{count} 个会话等着补上没人听时说的话", "{count} chats wait to be fetched again after a gap")
 CALLBACKS_FROM = Text("回调来源", "Callbacks from")
 EVERYBODY_YET = Text(

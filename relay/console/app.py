@@ -25,6 +25,7 @@ from relay.console.guard import Guard
 from relay.console.inspections import Inspect, Inspections
 from relay.console.refusals import CRASHED, NOT_ALLOWED, NOT_FOUND, STORAGE, TOO_LARGE, TOO_SLOW
 from relay.console.rehearsals import Rehearsals, Rehearse, command
+from relay.console.snapshot import snapshot
 from relay.errors import RefusalError, StorageError
 from relay.language import Language
 from relay.operator import Operator
@@ -54,7 +55,7 @@ def create_console(
     rehearse = rehearse or Rehearsals(command(config.path), language)
 
     async def numbers() -> bytes:
-        return metrics.written(await metrics.snapshot(store, clock))
+        return metrics.written(await snapshot(store, clock))
 
     inspect = _known(config, loading) if loading else Inspections(inspections.command(config.path), clock)
     api = Api(report, Operator(config, store), inspect, language, config.chats, rehearse, numbers)

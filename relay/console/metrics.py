@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import accumulate
+from typing import Literal
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 import relay
-from relay.clock import Clock
-from relay.report import SILENT
-from relay.store.protocol import Store
-from relay.store.states import MessageState
+from relay.console.snapshot import Snapshot
+from relay.store.past import Kept
+from relay.store.states import LEFT, AttemptOutcome, MessageState
+from relay.store.values import ECHO_BOUNDS
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-ROLES = ("receiver", "router", "sender", "console")
 EVENTS = ("chatMsgSendFail", "contacts", "taskDone")
 """Kinds of events that the platform's documents name; all others are counted as `other`."""
 
@@ -36,56 +41,30 @@ DAMAGES = (
 """Our own words for what was damaged; each is told at zero, or `increase()` would not see the first one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What the store says at one moment."""
-
-    now: int
-    waiting: int
-    oldest_waiting: int | None
-    deliveries: Mapping[str, int]
-    counters: Mapping[str, int]
-    alive: Mapping[str, int]
-    accounts: int
-    paused: int
-    platform_paused: bool
-
-    def family(self, name: str) -> dict[str, int]:
-        """The counters of a family, by what stands behind the colon."""
-        return {key[len(name) + 1 :]: n for key, n in self.counters.items() if key.startswith(f"{name}:")}
-
-
 Samples = Mapping[str, float]
+
+
+CONTRADICTIONS = {
+    "failure_repeated_total": "Failure events that spoke once more of the same attempt.",
+    "failure_of_earlier_attempt_total": "Failure events of an attempt that another had followed.",
+    "failure_after_discard_total": "Failure events of what an operator had dropped.",
+    "echo_after_failure_total": "Echoes of what a failure event had spoken of.",
+    "echo_after_discard_total": "Echoes of what an operator had dropped.",
+}
+"""What does not go together, and changed no state."""
+
+SUM = "sum"
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """One metric: its name, what it means, and its value, or one for each value of its label."""
 
-    kind: Literal["gauge", "counter"]
+    kind: Literal["gauge", "counter", "histogram"]
     name: str
     help: str
     read: Callable[[Snapshot], float | Samples]
     label: str = ""
-
-
-async def snapshot(store: Store, clock: Clock) -> Snapshot:
-    """Ask the store; none of it takes longer for what lies behind."""
-    now = clock.now()
-    counts: dict[str, Any] = await store.counts()
-    processes: list[dict[str, Any]] = await store.processes(now - SILENT)
-    paused = {pause.account for pause in await store.pauses() if pause.until > now}
-    return Snapshot(
-        now=now,
-        waiting=counts["inbox"]["waiting"],
-        oldest_waiting=await store.oldest_waiting(),
-        deliveries=counts["deliveries"],
-        counters=await store.counters(),
-        alive={role: sum(each["role"] == role and each["alive"] for each in processes) for role in ROLES},
-        accounts=len(await store.accounts()),
-        paused=len(paused - {""}),
-        platform_paused="" in paused,
-    )
 
 
 def _counted(name: str) -> Callable[[Snapshot], float]:
@@ -105,8 +84,17 @@ def _bounded(found: Mapping[str, int], known: Sequence[str]) -> Samples:
     return told
 
 
-def _age(seen: Snapshot) -> float:
-    return 0 if seen.oldest_waiting is None else max(0, seen.now - seen.oldest_waiting) / 1000
+def _ages(seen: Snapshot) -> Samples:
+    return {str(state): seen.age(seen.figures.since.get(state)) for state in LEFT}
+
+
+def _echoes(seen: Snapshot) -> Samples:
+    """As a histogram is told: how many came within each bound, and how long all of them took."""
+    found = seen.family("echoes_total")
+    within = accumulate(found.get(str(bound), 0) for bound in ECHO_BOUNDS)
+    told = {str(bound / 1000): count for bound, count in zip(ECHO_BOUNDS, within, strict=True)}
+    took = seen.counters.get("echo_milliseconds_total", 0) / 1000
+    return {**told, "+Inf": sum(found.values()), SUM: took}
 
 
 METRICS = (
@@ -114,10 +102,39 @@ METRICS = (
         "gauge", "relay_inbox_waiting", "Received messages whose turn has not come.", lambda s: s.waiting
     ),
     Measured(
-        "gauge", "relay_inbox_oldest_seconds", "How long the first of them has waited; 0 for none.", _age
+        "gauge",
+        "relay_inbox_oldest_seconds",
+        "How long the first of them has waited; 0 for none.",
+        lambda s: s.age(s.figures.waiting_since),
     ),
     Measured(
         "gauge", "relay_deliveries", "Deliveries in each state.", lambda s: {**s.deliveries}, label="state"
+    ),
+    Measured(
+        "gauge",
+        "relay_deliveries_oldest_seconds",
+        "How long the first in each state that is to be left has been in it, or past its delay; 0 for none.",
+        _ages,
+        "state",
+    ),
+    Measured(
+        "counter",
+        "relay_attempts_total",
+        "Requests that ended, by class; a request with several deliveries counts for each.",
+        lambda s: {str(each): s.family("attempts_total").get(each, 0) for each in AttemptOutcome},
+        "class",
+    ),
+    Measured(
+        "histogram",
+        "relay_echo_seconds",
+        "How long after its attempt an echo came; those found in the log do not count.",
+        _echoes,
+    ),
+    Measured(
+        "gauge",
+        "relay_echo_p99_seconds",
+        "Within which 99 of 100 echoes came, as last measured; 0 where too few came.",
+        lambda s: (s.echo_p99 or 0) / 1000,
     ),
     Measured(
         "gauge", "relay_processes_alive", "Processes that report themselves.", lambda s: s.alive, "role"
@@ -130,6 +147,13 @@ METRICS = (
         "1 while nothing is sent by any account.",
         lambda s: float(s.platform_paused),
     ),
+    Measured(
+        "gauge",
+        "relay_outage",
+        "1 while the platform does not answer: a probe asks for it, and nothing is sent.",
+        lambda s: float(s.outage),
+    ),
+    Measured("counter", "relay_pauses_total", "Pauses of an account, or of all.", _counted("pauses_total")),
     Measured(
         "counter",
         "relay_messages_total",
@@ -177,6 +201,51 @@ METRICS = (
         _counted("answers_late_total"),
     ),
     Measured(
+        "gauge",
+        "relay_answers_late_today",
+        "Those of this day, as China counts days.",
+        lambda s: s.figures.late_today,
+    ),
+    Measured(
+        "gauge",
+        "relay_gaps",
+        "Times in which nobody listened, and whose chats are not listed yet.",
+        lambda s: s.figures.gaps,
+    ),
+    Measured(
+        "gauge",
+        "relay_repairs",
+        "Chats that wait to be fetched from the platform's log after such a time.",
+        lambda s: s.figures.repairs,
+    ),
+    Measured(
+        "counter",
+        "relay_messages_recovered_total",
+        "Messages that the platform's log told and no callback did.",
+        _counted("messages_recovered_total"),
+    ),
+    Measured(
+        "counter",
+        "relay_past_removed_total",
+        "What was removed because its time was over, by kind.",
+        lambda s: {str(kept): s.family("past_removed_total").get(kept, 0) for kept in Kept},
+        "kind",
+    ),
+    Measured(
+        "gauge",
+        "relay_oldest_message_seconds",
+        "How old the oldest message is that is kept; 0 where none is.",
+        lambda s: s.age(s.figures.kept_since),
+    ),
+    Measured("gauge", "relay_database_bytes", "Size of the database.", lambda s: s.figures.size),
+    Measured(
+        "gauge", "relay_database_spare_bytes", "How much of it is free for reuse.", lambda s: s.figures.spare
+    ),
+    *(
+        Measured("counter", f"relay_{name}", meaning, _counted(name))
+        for name, meaning in CONTRADICTIONS.items()
+    ),
+    Measured(
         "counter",
         "relay_duplicate_effect_total",
         "Second echoes of one delivery: it was sent twice.",
@@ -208,6 +277,11 @@ class _Collector:
 
 
 def _metric(measured: Measured, value: float | Samples) -> Metric:
+    if measured.kind == "histogram" and isinstance(value, Mapping):
+        histogram = HistogramMetricFamily(measured.name, measured.help)
+        buckets = [(bound, count) for bound, count in value.items() if bound != SUM]
+        histogram.add_metric([], buckets, value[SUM])
+        return histogram
     family = GaugeMetricFamily if measured.kind == "gauge" else CounterMetricFamily
     labels = [measured.label] if measured.label else []
     metric = family(measured.name, measured.help, labels=labels)

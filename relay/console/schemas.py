@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from relay.config import Chats
 from relay.config.chats import CHAT_ID
 from relay.questions import DELIVERY_STATES, LONGEST_ID, LONGEST_TEXT, MESSAGE_STATES
-from relay.store.states import DeliveryKind, Evidence
+from relay.report import ANSWERS
+from relay.store.states import LEFT, DeliveryKind, Evidence
 
 Schema = Mapping[str, object]
 
@@ -163,6 +164,8 @@ SCHEMAS: Mapping[str, Schema] = {
             "unreadable": shape({"count": NUMBER, "last_at": MAYBE}),
             "echoes": shape({"p99_ms": MAYBE_NUMBER, "resolve_within_ms": NUMBER, "short": FLAG}),
             "repairs": NUMBER,
+            "answers": shape(dict.fromkeys(("late_today", *ANSWERS), NUMBER)),
+            "oldest": shape(dict.fromkeys(("waiting", *map(str, LEFT)), MAYBE)),
             "accounts": rows(TEXT),
             "account_names": NAMES,
             "pauses": rows(shape({"account": TEXT, "until": TIME, "reason": TEXT})),

@@ -20,6 +20,7 @@ from relay.store.values import (
     Damaged,
     Delivery,
     Doubled,
+    Figures,
     Gap,
     Identified,
     Intent,
@@ -266,8 +267,8 @@ class Store(Protocol):
     async def counts(self) -> Row:
         """What waits, and how many deliveries stand in each state."""
 
-    async def oldest_waiting(self) -> int | None:
-        """When the first message in line was received; None where none waits."""
+    async def figures(self) -> Figures:
+        """Ages and sizes, at the same cost however much is kept."""
 
     async def count(self, name: str, times: int) -> None:
         """Add to a counter that outlives the process."""

@@ -91,5 +91,8 @@ STEPS: dict[tuple[DeliveryState, DeliveryState], str] = {
     (_E, _X): "an operator",
 }
 
+#: What is to be left some time, by the bot or by a person.
+LEFT = (_Q, _S, _A, _U, _H)
+
 #: What waits for something to happen, so that it counts as work in hand.
 OPEN = (_Q, _S, _U)

@@ -312,6 +312,24 @@ class Pause:
     reason: str
 
 
+ECHO_BOUNDS = (250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000)
+"""Milliseconds by which echoes are counted; those beyond the last together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The bot in numbers; times tell since when the first of a kind is there, if any is."""
+
+    waiting_since: int | None  #: the first message in line
+    kept_since: int | None  #: the oldest message
+    since: Mapping[str, int]  #: by state, the first delivery that is to leave it
+    gaps: int  #: whose chats are not listed yet
+    repairs: int  #: chats that wait to be fetched
+    late_today: int  #: answers that took longer than a second, on this day of the platform's
+    size: int  #: bytes of the database
+    spare: int  #: bytes of it that are free
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """One running role, as it last reported itself."""

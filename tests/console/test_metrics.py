@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from console.conftest import KEY, PASSWORD, Ask, Door
@@ -11,13 +14,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
-from relay.console.metrics import METRICS, Snapshot, written
+from relay.console.metrics import METRICS, written
+from relay.console.snapshot import NOTHING as NO_FIGURES
+from relay.console.snapshot import Snapshot
 from relay.diagnosis import REASONS
 from relay.store.states import DeliveryState
 from relay.testing import asgi_call
 
+ALARMS = re.compile(r"\b(relay_[a-z0-9_]+)(?=[\[{ ])")
 TOKEN = "a-token-for-metrics"
-NOTHING = Snapshot(0, 0, None, {}, {}, {}, 0, 0, False)
+NOTHING = Snapshot(0, 0, {}, {}, {}, 0, 0, False)
 
 
 def told(text: bytes) -> dict[str, dict[str, float]]:
@@ -29,8 +35,6 @@ def told(text: bytes) -> dict[str, dict[str, float]]:
 
 
 def seen(**known: object) -> dict[str, dict[str, float]]:
-    from dataclasses import replace
-
     return told(written(replace(NOTHING, **known)))  # type: ignore[arg-type] # named as they are
 
 
@@ -57,8 +61,9 @@ def test_they_say_what_the_store_says(ask: Ask) -> None:
 
 
 def test_the_age_of_the_first_in_line_and_pauses_are_told() -> None:
-    assert seen(now=90_000, oldest_waiting=30_000)["relay_inbox_oldest_seconds"] == {"": 60}
-    assert seen(now=1, oldest_waiting=30_000)["relay_inbox_oldest_seconds"] == {"": 0}
+    waits = replace(NO_FIGURES, waiting_since=30_000)
+    assert seen(now=90_000, figures=waits)["relay_inbox_oldest_seconds"] == {"": 60}
+    assert seen(now=1, figures=waits)["relay_inbox_oldest_seconds"] == {"": 0}
     assert seen(paused=2, platform_paused=True)["relay_platform_paused"] == {"": 1}
 
 
@@ -107,3 +112,11 @@ def test_without_a_token_in_the_configuration_none_opens_them(door: Door) -> Non
 def test_prometheus_knows_what_it_reads(door: Door) -> None:
     got = asyncio.run(headers_of(door.app, "/metrics", dict(KEY)))
     assert got["content-type"].startswith("text/plain; version=")
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_every_alarm_is_about_a_metric_that_there_is(readme: str) -> None:
+    text = (Path(__file__).parents[2] / readme).read_text("utf-8")
+    alarms = {name for row in text.splitlines() if row.startswith("| `") for name in ALARMS.findall(row)}
+    assert len(alarms) > 8
+    assert alarms <= {each.name for each in METRICS}

@@ -18,6 +18,7 @@ from relay.store.sqlite import (
     clocks,
     ears,
     explaining,
+    figures,
     gaps,
     guard,
     ingest,
@@ -39,6 +40,7 @@ from relay.store.values import (
     Damaged,
     Delivery,
     Doubled,
+    Figures,
     Gap,
     Identified,
     Intent,
@@ -356,11 +358,13 @@ class SqliteStore:
     async def counts(self) -> queries.Row:
         return await self._db.read(queries.counts)
 
-    async def oldest_waiting(self) -> int | None:
-        return await self._db.read(queries.oldest_waiting)
+    async def figures(self) -> Figures:
+        now = self._clock.now()
+        return await self._db.read(lambda db: figures.figures(db, now))
 
     async def count(self, name: str, times: int) -> None:
-        await self._db.write(lambda db: ingest.count(db, name, times))
+        now = self._clock.now()
+        await self._db.write(lambda db: figures.count_answers(db, name, times, now))
 
     async def counters(self) -> dict[str, int]:
         return await self._db.read(queries.counters)

@@ -72,7 +72,8 @@ def heed(connection: apsw.Connection, clock: Clock) -> int:
 def shift(connection: apsw.Connection, clock: Clock, by: int, within: int) -> None:
     """Move what was written by the clock as it was; what was written since, within so long, stays."""
     now = clock.now()
-    since = now - (by // 2 if by > 0 else within)  # put forward, it leaves a time in which nobody wrote
+    # Put forward, it leaves a time in which nobody wrote, unless it was put back shortly before.
+    since = now - (min(by // 2, within) if by > 0 else within)
     asked = {"by": by, "since": since, "now": now, "echoes": ECHOES}
     connection.execute(_EXPIRES, {key: asked[key] for key in ("by", "since", "now")})
     sending.shift(connection, by, since, now)

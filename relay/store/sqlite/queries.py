@@ -31,7 +31,6 @@ SELECT state, count(*) FROM deliveries
 WHERE state IN ('queued', 'sending', 'accepted', 'unknown', 'held') GROUP BY state
 UNION ALL SELECT state, deliveries FROM tally
 """
-_OLDEST_WAITING = "SELECT received_at FROM messages WHERE state = 'waiting' ORDER BY id LIMIT 1"
 
 
 def message_id(number: int) -> str:
@@ -161,12 +160,6 @@ def counts(connection: apsw.Connection) -> Row:
         "inbox": {"waiting": ask.value(connection, "SELECT count(*) FROM messages WHERE state = 'waiting'")},
         "deliveries": {str(state): found.get(str(state), 0) for state in DeliveryState},
     }
-
-
-def oldest_waiting(connection: apsw.Connection) -> int | None:
-    """When the first message in line was received."""
-    found = ask.value(connection, _OLDEST_WAITING)
-    return None if found is None else int(found)
 
 
 def counters(connection: apsw.Connection) -> dict[str, int]:

@@ -16,6 +16,7 @@ import apsw
 
 from relay.store.past import Kept, Outdated, Place, Removal
 from relay.store.sqlite import ask
+from relay.store.sqlite.ingest import count
 from relay.store.sqlite.transactions import LONG_LOG, PAGE
 
 DELIVERIES_AT_ONCE = 100  # of a message that went to thousands, only so many in one transaction
@@ -128,8 +129,10 @@ def outdated(
 def remove(connection: apsw.Connection, kept: Kept, keys: Sequence[Place], before: int) -> Removal:
     """Remove those of them that still may go."""
     started = time.perf_counter()
-    count, left = _WALKS[kept].remove(connection, keys, before)
-    return Removal(count, left, time.perf_counter() - started)
+    gone, left = _WALKS[kept].remove(connection, keys, before)
+    if gone:
+        count(connection, f"past_removed_total:{kept}", gone)
+    return Removal(gone, left, time.perf_counter() - started)
 
 
 def spare_pages(connection: apsw.Connection) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -12,6 +13,7 @@ import apsw
 
 from relay.errors import StorageError
 from relay.store.sqlite import ask, gaps
+from relay.store.sqlite.ingest import count
 from relay.store.states import AttemptOutcome, DeliveryKind, DeliveryState, Evidence
 from relay.store.values import Delivery, Intent, Pause, Result, Settled
 
@@ -113,6 +115,7 @@ def begin(connection: apsw.Connection, resolve_within: int, now: int) -> int:
         """,
         (now,),
     )
+    _count_attempts(connection, {AttemptOutcome.UNKNOWN: connection.changes()})
     connection.execute(
         """
         UPDATE deliveries SET state = 'unknown', settle_at = ?, updated_at = ?,
@@ -189,12 +192,21 @@ def record_results(connection: apsw.Connection, ended: Sequence[tuple[Sequence[R
     A delivery that an echo or a failure event moved meanwhile stays there.
     """
     results = [(result, now) for several, now in ended for result in several]
-    connection.executemany(
-        _ENDED,
-        [(now, r.outcome, r.error, r.api_send_svrid, r.delivery, r.number) for r, now in results],
-    )
+    classes: Counter[str] = Counter()
+    for result, now in results:
+        told = (result.outcome, result.error, result.api_send_svrid)
+        connection.execute(_ENDED, (now, *told, result.delivery, result.number))
+        classes[result.outcome] += connection.changes()
+    _count_attempts(connection, classes)
     connection.executemany(_MOVED, [_moved(result, now) for result, now in results])
     return [None] * len(ended)
+
+
+def _count_attempts(connection: apsw.Connection, classes: Mapping[str, int]) -> None:
+    """Count how attempts ended, by class."""
+    for outcome, times in classes.items():
+        if times:
+            count(connection, f"attempts_total:{outcome}", times)
 
 
 def _moved(result: Result, now: int) -> tuple[object, ...]:
@@ -293,6 +305,7 @@ def pauses(connection: apsw.Connection) -> list[Pause]:
 def set_pause(connection: apsw.Connection, pause: Pause) -> None:
     """Hold an account up, across restarts; step 0 lets it go."""
     if pause.step:
+        count(connection, "pauses_total")
         connection.execute(
             "INSERT OR REPLACE INTO pauses VALUES (?, ?, ?, ?)",
             (pause.account, pause.until, pause.step, pause.reason),

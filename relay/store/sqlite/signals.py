@@ -10,6 +10,7 @@ import apsw
 
 from relay.store.sqlite import ask
 from relay.store.sqlite.ask import PLATFORM_AHEAD
+from relay.store.sqlite.figures import time_echo
 from relay.store.sqlite.ingest import count
 from relay.store.states import DeliveryState, Evidence
 from relay.store.values import Doubled, Signal, Tracked, Verdict
@@ -48,7 +49,7 @@ WHERE a.echo IS NULL AND a.account = ? AND a.started_at BETWEEN ? AND ?
 """
 _ECHOED = """
 UPDATE attempts SET echo = ?, api_send_svrid = coalesce(api_send_svrid, nullif(?, ''))
-WHERE delivery = ? AND number = ? AND echo IS NULL
+WHERE delivery = ? AND number = ? AND echo IS NULL RETURNING started_at
 """
 # An accepted delivery keeps the time when silence confirms it.
 _MOVE = """
@@ -127,7 +128,7 @@ def settle(
             continue  # another sender has settled it: what it counted, it counted once
         if verdict.state is not None and not _move(connection, verdict, now + confirm_after, now):
             continue  # it moved meanwhile: the signal stays, and is judged anew
-        doubled = _record(connection, verdict)
+        doubled = _record(connection, verdict, counters)
         counters.update(name for name in {verdict.counter, doubled} if name is not None)
         if DUPLICATE in (verdict.counter, doubled):
             twice.append(_doubled(connection, verdict))
@@ -146,7 +147,7 @@ def _doubled(connection: apsw.Connection, verdict: Verdict) -> Doubled:
     return Doubled(about.id, first or 0, verdict.signal.id)
 
 
-def _record(connection: apsw.Connection, verdict: Verdict) -> str | None:
+def _record(connection: apsw.Connection, verdict: Verdict, counters: Counter[str]) -> str | None:
     """Keep what was learnt about the attempt; the counter of a second echo that came in the same breath."""
     if verdict.about is None:
         return None
@@ -154,8 +155,12 @@ def _record(connection: apsw.Connection, verdict: Verdict) -> str | None:
     if signal.failure:
         connection.execute(_SPOKEN_OF, (signal.id, *attempt))
         return None
-    connection.execute(_ECHOED, (signal.id, signal.api_send_svrid, *attempt))
-    return None if connection.changes() else DUPLICATE
+    started_at = ask.value(connection, _ECHOED, (signal.id, signal.api_send_svrid, *attempt))
+    if started_at is None:
+        return DUPLICATE
+    if not signal.late:  # when it was fetched tells nothing
+        time_echo(counters, max(0, signal.received_at - started_at))
+    return None
 
 
 def _move(connection: apsw.Connection, verdict: Verdict, settle_at: int, now: int) -> bool:

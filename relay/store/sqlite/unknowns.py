@@ -13,7 +13,7 @@ from relay.store.sqlite import ask
 from relay.store.sqlite.ask import PLATFORM_AHEAD
 from relay.store.sqlite.gaps import listened_since
 from relay.store.sqlite.guard import ECHO_POSSIBLE
-from relay.store.sqlite.ingest import dedupe_key, ingest_all
+from relay.store.sqlite.ingest import count, dedupe_key, ingest_all
 from relay.store.states import DeliveryKind, DeliveryState
 from relay.store.values import Callback, Conclusion, Settled, Unknown
 from relay.wire.content import content_of, same_content
@@ -94,6 +94,7 @@ def recover(connection: apsw.Connection, entries: Sequence[Entry], now: int) -> 
     last = ask.value(connection, _LAST)
     (kept,) = ingest_all(connection, [Callback(new, (), now)])
     connection.execute(_LATE, (last,))
+    count(connection, "messages_recovered_total", kept)
     return kept
 
 

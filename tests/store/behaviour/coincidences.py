@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from store.behaviour import heard
+from store.behaviour.kept import Sent
 from store.behaviour.machine import ACCOUNT, ENDING, OFTEN, PICK, STOPPED, Ending, StoreMachine
-from store.behaviour.model import CONFIRM_AFTER, EXPIRE_AFTER, RESOLVE_WITHIN, Sent
+from store.behaviour.model import CONFIRM_AFTER, EXPIRE_AFTER, RESOLVE_WITHIN
 from store.behaviour.view import routed, some
 
 from relay import outcomes
@@ -145,8 +146,8 @@ class Coincidences(StoreMachine):
     def clock_is_set(self, hours: int, ending: Ending | None, pick: int) -> None:
         """Somebody sets the clock, and the sender notices, but not at once."""
         self.clock.jump(1.2)  # or it might be set back to a time at which something was written
+        self.model.clock_set(self.now)
         self.clock.set_by(hours * 3600)
-        self.model.clock_set()
         self.found = []
         if ending is not None and self.flying:
             self.answer(pick, ending)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from store.behaviour import heard, truth
 from store.behaviour.ground import Ground
-from store.behaviour.model import CONFIRM_AFTER, EXPIRE_AFTER, RESOLVE_WITHIN, Model, Sent
+from store.behaviour.kept import Sent
+from store.behaviour.model import CONFIRM_AFTER, EXPIRE_AFTER, RESOLVE_WITHIN, Model
 from store.behaviour.view import expected, judge, routed, seen, some, told, tracked
 
 from relay import outcomes
@@ -377,7 +378,9 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def all_is_as_it_should_be(self) -> None:
         """Each message once, each delivery in one state, and every counter exact."""
-        assert self.do(seen(self.store)) == expected(self.model, self.now)
+        found, right = self.do(seen(self.store)), expected(self.model, self.now)
+        for what in right:
+            assert found[what] == right[what], (what, found[what], right[what])
 
 
 async def cut(ask: Callable[[], Awaitable[object]], turns: int, crash: Callable[[], None]) -> None:

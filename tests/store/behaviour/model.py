@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
+from store.behaviour.kept import Attempt, Heard, Sent
+
+from relay.outcomes import FORWARD_WINDOW
 from relay.store.states import (
     OPEN,
-    STEPS,
     AttemptOutcome,
     DeliveryKind,
     DeliveryState,
@@ -33,73 +34,6 @@ WENT_OUT = (_S.ACCEPTED, _S.DELIVERED)
 LOST = (_S.FAILED, _S.EXPIRED, _S.DISCARDED)
 
 
-@dataclass
-class Heard:
-    """One received message."""
-
-    id: int
-    entry: Entry
-    received_at: int
-    late: bool
-    state: MessageState = MessageState.WAITING
-    looked_at: bool = False
-    attempts: int = 0
-
-
-@dataclass
-class Attempt:
-    """One request; `cleared` once it is certain that another cannot double it, or a person wants it so."""
-
-    started_at: int
-    ended: bool = False
-    outcome: AttemptOutcome | None = None
-    svrid: str | None = None
-    echo: int | None = None
-    failure: int | None = None
-    cleared: bool = False
-
-
-@dataclass
-class Sent:
-    """One delivery."""
-
-    id: int
-    message: int
-    kind: DeliveryKind
-    account: str
-    target: str
-    body: bytes | None
-    position: int
-    due_at: int
-    expires_at: int
-    created_at: int
-    updated_at: int
-    after: int | None
-    entry: int | None
-    state: DeliveryState = _S.QUEUED
-    evidence: Evidence | None = None
-    spent: int = 0
-    solo: bool = False
-    spoken: bool = False
-    doubtful: bool = False
-    retry_at: int = 0
-    settle_at: int | None = None
-    attempts: list[Attempt] = field(default_factory=list)
-
-    @property
-    def pair(self) -> tuple[str, str]:
-        """Whose requests go out one after the other."""
-        return self.account, self.target
-
-    def move(self, to: DeliveryState, now: int) -> None:
-        """Take a step that the state machine has."""
-        assert (self.state, to) in STEPS, f"{self.state} to {to} is no step"
-        self.state = to
-        self.updated_at = now
-        if to not in (_S.ACCEPTED, _S.UNKNOWN):
-            self.settle_at = None
-
-
 class Model:
     """The inbox and the outbox, and what may become of them."""
 
@@ -112,7 +46,10 @@ class Model:
         self.events: dict[int, tuple[Entry, int]] = {}
         self.signals: set[tuple[bool, int]] = set()  #: whether a failure event, and its number
         self.counters: Counter[str] = Counter()
-        self.before: dict[int, tuple[int | None, int, int]] = {}  #: times by a clock that was set since
+        self.before: dict[int, tuple[int | None, int, int, int]] = {}  #: times by a clock that was set since
+        self.begun: list[Attempt] = []  #: likewise
+        self.heard: list[Heard] = []  #: likewise
+        self.told: list[int] = []  #: likewise
         self.positions = 0
         self.epoch = 0
 
@@ -145,6 +82,7 @@ class Model:
         """Keep what the platform's log told, if nobody did before."""
         if (entry.account, entry.svrid) in self.seen:
             return 0
+        self.counters["messages_recovered_total"] += 1
         return self._hear(entry, max(self.messages, default=0) + 1, now, late=True)
 
     def is_own(self, entry: Entry) -> bool:
@@ -230,8 +168,8 @@ class Model:
         """Nobody knows what became of what was on its way."""
         for each in self.deliveries.values():
             if each.state is _S.SENDING:
-                each.attempts[-1].ended = True
-                each.attempts[-1].outcome = AttemptOutcome.UNKNOWN
+                for attempt in each.attempts:
+                    self._end(attempt, AttemptOutcome.UNKNOWN)
                 each.move(_S.UNKNOWN, now)
                 each.settle_at = now + RESOLVE_WITHIN
         self.epoch += 1
@@ -285,8 +223,7 @@ class Model:
     def end(self, result: Result, now: int) -> None:
         """How a request ended; what moved its delivery meanwhile knew better."""
         each, attempt = self.deliveries[result.delivery], self.attempt(result.delivery, result.number)
-        if not attempt.ended:
-            attempt.ended, attempt.outcome = True, result.outcome
+        if self._end(attempt, result.outcome):
             attempt.svrid = result.api_send_svrid or attempt.svrid
             attempt.cleared = attempt.cleared or result.outcome in NOT_EXECUTED
         if each.state is not _S.SENDING or result.number != len(each.attempts):
@@ -298,6 +235,14 @@ class Model:
         each.settle_at, each.retry_at = result.settle_at, result.retry_at
         each.solo, each.doubtful = each.solo or result.solo, result.doubtful
         each.spent -= not result.spend
+
+    def _end(self, attempt: Attempt, outcome: AttemptOutcome) -> bool:
+        """Whether it had not ended before."""
+        if attempt.ended:
+            return False
+        attempt.ended, attempt.outcome = True, outcome
+        self.counters[f"attempts_total:{outcome}"] += 1
+        return True
 
     def attempt(self, delivery: int, number: int) -> Attempt:
         """The so-manieth request for a delivery."""
@@ -347,23 +292,36 @@ class Model:
             if each.state is _S.ACCEPTED and each.settle_at is not None and each.settle_at > begins:
                 each.settle_at += ends - begins
 
-    def clock_set(self) -> None:
-        """What was to happen at a time up to here goes by the clock as it was."""
-        self.before = {
-            each.id: (each.settle_at, each.retry_at, each.due_at) for each in self.deliveries.values()
-        }
+    def clock_set(self, now: int) -> None:
+        """What was to happen at a time up to here goes by the clock as it was, which told this time."""
+        timed = self.deliveries.values()
+        self.before = {d.id: (d.settle_at, d.retry_at, d.due_at, d.updated_at) for d in timed}
+        began = [attempt for each in timed for attempt in each.attempts]
+        self.told = [number for failure, number in self.signals if failure]
+        self.begun = [each for each in began if each.started_at >= now - FORWARD_WINDOW]
+        self.heard = [
+            m
+            for m in self.messages.values()
+            if (False, m.id) in self.signals or m.state is MessageState.WAITING
+        ]
 
     def shift(self, by: int) -> None:
         """It is noticed that the clock was set: that happens when as much time has passed."""
-        for number, (settle_at, retry_at, due_at) in self.before.items():
+        for attempt in self.begun:
+            attempt.started_at += by
+        for message in self.heard:
+            message.received_at += by
+        for number in self.told:
+            self.events[number] = self.events[number][0], self.events[number][1] + by
+        for number, (settle_at, retry_at, due_at, updated_at) in self.before.items():
             each = self.deliveries[number]
             if each.settle_at is not None and each.settle_at == settle_at:
                 each.settle_at += by
-            if each.state is not _S.QUEUED:
-                continue
-            if each.retry_at and each.retry_at == retry_at:
+            if each.state is _S.QUEUED and each.retry_at and each.retry_at == retry_at:
                 each.retry_at += by
-            if each.due_at == due_at:
+            if each.state is _S.QUEUED and each.updated_at == updated_at:
+                each.updated_at += by
+            if each.state in OPEN and each.due_at == due_at:
                 each.due_at, each.expires_at = each.due_at + by, each.expires_at + by
 
     # -- the operator ----------------------------------------------------------

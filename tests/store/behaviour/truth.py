@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from store.behaviour.model import CONFIRM_AFTER, Attempt, Model, Sent
+from store.behaviour.kept import Attempt, Sent
+from store.behaviour.model import CONFIRM_AFTER, Model
 
 from relay.outcomes import FORWARD_WINDOW, PATIENCE, read_api_send_id
 from relay.store.states import AttemptOutcome, DeliveryKind, DeliveryState, Evidence
+from relay.store.values import ECHO_BOUNDS
 from relay.wire.content import content_of
 from relay.wire.entries import Entry
 
@@ -154,5 +156,13 @@ def _note(model: Model, judged: Judged) -> str | None:
     if attempt.echo is not None:
         return DOUBLED
     attempt.echo = number
+    if not model.messages[number].late:
+        _time(model, max(0, model.messages[number].received_at - attempt.started_at))
     attempt.svrid = attempt.svrid or model.messages[number].entry.api_send_svrid or None
     return None
+
+
+def _time(model: Model, took: int) -> None:
+    under = [each for each in ECHO_BOUNDS if took <= each]
+    model.counters[f"echoes_total:{under[0] if under else 'more'}"] += 1
+    model.counters["echo_milliseconds_total"] += took

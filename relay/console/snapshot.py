@@ -1,0 +1,66 @@
+"""What the store says at one moment; none of it takes longer for what lies behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from relay.clock import Clock
+from relay.lanes import EVERYBODY, OUTAGE
+from relay.patience import measured
+from relay.report import SILENT
+from relay.store.protocol import Store
+from relay.store.values import Figures
+
+ROLES = ("receiver", "router", "sender", "console")
+LINGERS = 60_000  # ms by which a probe may be late: the pause of an outage lasts until it is over
+NOTHING = Figures(None, None, {}, 0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Counts, counters and ages, as they are `now`."""
+
+    now: int
+    waiting: int
+    deliveries: Mapping[str, int]
+    counters: Mapping[str, int]
+    alive: Mapping[str, int]
+    accounts: int
+    paused: int
+    platform_paused: bool
+    outage: bool = False
+    echo_p99: int | None = None
+    figures: Figures = NOTHING
+
+    def family(self, name: str) -> dict[str, int]:
+        """The counters of a family, by what stands behind the colon."""
+        return {key[len(name) + 1 :]: n for key, n in self.counters.items() if key.startswith(f"{name}:")}
+
+    def age(self, since: int | None) -> float:
+        """Seconds since then; 0 where there is nothing that is so old."""
+        return 0 if since is None else max(0, self.now - since) / 1000
+
+
+async def snapshot(store: Store, clock: Clock) -> Snapshot:
+    """Ask the store."""
+    now = clock.now()
+    counts: dict[str, Any] = await store.counts()
+    processes: list[dict[str, Any]] = await store.processes(now - SILENT)
+    pauses = await store.pauses()
+    paused = {pause.account for pause in pauses if pause.until > now}
+    outages = [each for each in pauses if each.account == EVERYBODY and each.reason.startswith(OUTAGE)]
+    return Snapshot(
+        now=now,
+        waiting=counts["inbox"]["waiting"],
+        deliveries=counts["deliveries"],
+        counters=await store.counters(),
+        alive={role: sum(each["role"] == role and each["alive"] for each in processes) for role in ROLES},
+        accounts=len(await store.accounts()),
+        paused=len(paused - {EVERYBODY}),
+        platform_paused=EVERYBODY in paused,
+        outage=any(each.until > now - LINGERS for each in outages),
+        echo_p99=await measured(store),
+        figures=await store.figures(),
+    )
