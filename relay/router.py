@@ -16,7 +16,7 @@ import structlog
 
 from relay.blackbox import BlackBox
 from relay.calls import ExhaustedError
-from relay.clock import Clock
+from relay.clock import CLOCKS_DIFFER, Clock
 from relay.errors import StorageError
 from relay.message import Message
 from relay.pipeline import Pipeline
@@ -167,9 +167,8 @@ class Router:
         )
         for each in new:
             self._enqueue(each)
-        now = self._clock.now()
-        if new and now - new[-1].received_at > LATE:
-            self._settled_at = now + SETTLING
+        if new and self._clock.now() - new[-1].received_at > LATE:
+            self._settled_at = self._clock.steady() + SETTLING
         self._caught_up = looked_at < IDENTIFY_BATCH
         return not self._caught_up
 
@@ -190,7 +189,7 @@ class Router:
         self._early = sum(suspect in first for suspect in verdict.suspects[: verdict.early])
         self._held.extend(first[suspect] for suspect in verdict.suspects if suspect in first)
         self._ready = deque(each for each in self._ready if each not in self._held)
-        now = self._clock.now()
+        now = self._clock.steady()
         self._trials_at, self._settled_at = now + TRIAL_PATIENCE, now + SETTLING
 
     def _try_suspect(self) -> bool:
@@ -200,7 +199,7 @@ class Router:
         is in hand that could be blamed for it. What the receiver could not hand over while the last one
         hung, perhaps with the database locked, comes only now.
         """
-        now = self._clock.now()
+        now = self._clock.steady()
         served = self._caught_up and not self._ready and now >= self._settled_at
         early = self._early > 0
         if not self._held or self._on_trial or not (early or served or now >= self._trials_at):
@@ -242,7 +241,7 @@ class Router:
             return False
         claimed = {each.id: each for each in await self._claim([head.id for head in chosen])}
         for head in chosen:
-            self._begun[head.id] = self._clock.now()
+            self._begun[head.id] = self._clock.steady()
             self._tasks.start(self._take_turn(head, claimed.get(head.id)))
         await asyncio.sleep(0)  # they begin before anything else is looked for
         return True
@@ -252,7 +251,7 @@ class Router:
         busy = len(self._begun)
         if busy < MOST_AT_ONCE:
             return MOST_AT_ONCE - busy
-        late = self._clock.now() - SLOW
+        late = self._clock.steady() - SLOW
         slow = sum(1 for begun in self._begun.values() if begun < late)
         return min(MOST_AT_ONCE - busy + slow, MOST_IN_HAND - busy)
 
@@ -288,7 +287,8 @@ class Router:
         self._acting[head.chat] = turn.acting
         if turn.acting == head.account:
             return "now"
-        patience_over = self._caught_up and self._clock.now() >= head.received_at + COPY_PATIENCE
+        waited = self._clock.now() - head.received_at  # less than none, where the clock was put back
+        patience_over = self._caught_up and not -CLOCKS_DIFFER <= waited < COPY_PATIENCE
         return "now" if patience_over and not turn.heard_by_acting else "later"
 
     async def _take_turn(self, head: Identified, claimed: StoredMessage | None) -> None:

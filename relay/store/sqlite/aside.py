@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import apsw
 
 from relay.store.journal import Mark
-from relay.store.sqlite import ask
+from relay.store.sqlite import ask, clocks
 from relay.store.sqlite.ingest import ingest_all
 from relay.store.values import Aside, Callback
 
@@ -24,7 +24,7 @@ _FORGET = "DELETE FROM journals WHERE name NOT IN (SELECT value FROM json_each(?
 
 def ingest_journal(connection: apsw.Connection, callbacks: Sequence[Callback], mark: Mark) -> None:
     """Keep what these callbacks brought, and how far their journal was read."""
-    ingest_all(connection, callbacks)
+    ingest_all(connection, clocks.as_moved(connection, callbacks))
     _set_mark(connection, mark)
 
 
@@ -55,7 +55,7 @@ def take(connection: apsw.Connection, journal: str) -> Aside | None:
 
 def keep_part(connection: apsw.Connection, number: int, part: Callback, parts: int) -> None:
     """Keep a part of a body, and that it is the so-manieth."""
-    ingest_all(connection, [part])
+    ingest_all(connection, clocks.as_moved(connection, [part]))
     connection.execute("UPDATE aside SET parts = ? WHERE id = ?", (parts, number))
 
 

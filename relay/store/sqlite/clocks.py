@@ -6,16 +6,22 @@ nobody looked is noticed too: by whoever sends next, unless the machine has been
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import apsw
 
 from relay.clock import SET, Clock
 from relay.store.sqlite import ask, sending
+from relay.store.values import Callback
 
 UNSEEN = 60_000  # ms for which nobody may have looked at the clock, where no sender was there to
 ECHOES = 600_000  # ms after its start in which what came back is compared with an attempt
 
 _MARK = "SELECT value FROM meta WHERE key = 'clock'"
 _SET_MARK = "INSERT OR REPLACE INTO meta VALUES ('clock', ?)"
+_FORWARD = "SELECT value FROM meta WHERE key = 'clock_put_forward'"
+_PUT_FORWARD = "INSERT OR REPLACE INTO meta VALUES ('clock_put_forward', ?)"
 _MOVES = (
     """
     UPDATE messages INDEXED BY messages_waiting SET received_at = received_at + :by
@@ -79,7 +85,16 @@ def shift(connection: apsw.Connection, clock: Clock, by: int, within: int) -> No
     sending.shift(connection, by, since, now)
     for move in _MOVES:
         connection.execute(move, {key: value for key, value in asked.items() if f":{key}" in move})
+    if by > 0:
+        ask.every(connection, _PUT_FORWARD, (f"{now} {by}",))
     _mark(connection, clock)
+
+
+def as_moved(connection: apsw.Connection, callbacks: Sequence[Callback]) -> list[Callback]:
+    """These, though they come from a journal that was written before the clock was put forward."""
+    at, _, by = (ask.value(connection, _FORWARD) or "0 0").partition(" ")
+    before = int(at) - int(by) // 2
+    return [replace(each, at=each.at + int(by)) if each.at < before else each for each in callbacks]
 
 
 def _mark(connection: apsw.Connection, clock: Clock) -> None:
