@@ -85,8 +85,7 @@ def shift(connection: apsw.Connection, clock: Clock, by: int, within: int) -> No
     sending.shift(connection, by, since, now)
     for move in _MOVES:
         connection.execute(move, {key: value for key, value in asked.items() if f":{key}" in move})
-    if by > 0:
-        ask.every(connection, _PUT_FORWARD, (f"{now} {by}",))
+    ask.every(connection, _PUT_FORWARD, (f"{now} {by}" if by > 0 else "0 0",))
     _mark(connection, clock)
 
 
