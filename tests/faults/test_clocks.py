@@ -167,3 +167,15 @@ def test_a_clock_that_is_set_makes_nothing_early_late_or_lost(
 
     wall = Wall(tmp_path / "clock", monkeypatch)
     assert asyncio.run(go()) == []
+
+
+@pytest.mark.long
+def test_a_clock_that_nobody_heeds_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> list[str]:
+        async with clocked(tmp_path) as stage, stage.talk():
+            await asyncio.sleep(WAIT / 2)
+            return await set_to(stage, wall, HOUR, "")
+
+    wall = Wall(tmp_path / "clock", monkeypatch)
+    monkeypatch.setenv("RELAY_UNHEEDED", "all of it")
+    assert asyncio.run(go()) != []
