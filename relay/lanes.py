@@ -16,6 +16,7 @@ LONGEST_PAUSE = 300_000  # ms; one that seems longer is the work of a clock that
 EASED = (1, 2, 4, 8)  # requests at a time with which an account comes back, one step with each that is taken
 EVERYBODY = ""  # the account of a pause that holds up all
 OUTAGE = "outage: "  # how the reason of such a pause begins where the platform is not there
+LINGERS = 60_000  # ms by which what ends such a pause may be late: a probe, or a request that tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class Pace:
     per_minute: int
     min_interval: int
     jitter: float
+
+
+def in_force(pause: Pause, now: int) -> bool:
+    """Whether it still holds, as far as is known: what holds up all lasts until something was answered."""
+    return now < pause.until + (LINGERS if pause.account == EVERYBODY else 0)
 
 
 class Lane:

@@ -10,6 +10,7 @@ from relay import loader
 from relay.clock import Clock
 from relay.config import Config
 from relay.errors import PluginError, Problem
+from relay.lanes import in_force
 from relay.language import Language, Text
 from relay.loader import Found, Loaded
 from relay.log import Masking
@@ -121,7 +122,7 @@ class Report:
         return [
             {"account": pause.account, "until": rfc3339(pause.until), "reason": pause.reason}
             for pause in await self._store.pauses()
-            if pause.until > now
+            if in_force(pause, now)
         ]
 
     async def ours(self) -> list[str]:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.clock import Clock
-from relay.lanes import EVERYBODY, OUTAGE
+from relay.lanes import EVERYBODY, OUTAGE, in_force
 from relay.patience import measured
 from relay.report import SILENT
 from relay.store.protocol import Store
 from relay.store.values import Figures
 
 ROLES = ("receiver", "router", "sender", "console")
-LINGERS = 60_000  # ms by which a probe may be late: the pause of an outage lasts until it is over
 NOTHING = Figures(None, None, {}, 0, 0, 0, 0, 0)
 
 
@@ -48,8 +47,8 @@ async def snapshot(store: Store, clock: Clock) -> Snapshot:
     now = clock.now()
     counts: dict[str, Any] = await store.counts()
     processes: list[dict[str, Any]] = await store.processes(now - SILENT)
-    pauses = await store.pauses()
-    paused = {pause.account for pause in pauses if pause.until > now}
+    pauses = [each for each in await store.pauses() if in_force(each, now)]
+    paused = {pause.account for pause in pauses}
     outages = [each for each in pauses if each.account == EVERYBODY and each.reason.startswith(OUTAGE)]
     return Snapshot(
         now=now,
@@ -60,7 +59,7 @@ async def snapshot(store: Store, clock: Clock) -> Snapshot:
         accounts=len(await store.accounts()),
         paused=len(paused - {EVERYBODY}),
         platform_paused=EVERYBODY in paused,
-        outage=any(each.until > now - LINGERS for each in outages),
+        outage=bool(outages),
         echo_p99=await measured(store),
         figures=await store.figures(),
     )

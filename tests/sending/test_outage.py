@@ -9,7 +9,7 @@ from bots import ANN, BEN, EAST, MIRROR, REPLY, WEST, make_bot, rule, said, stat
 from sending.desk import Desk, ask_price, says
 
 from relay.attempts import NoAnswer, asked_rest
-from relay.lanes import Lanes, Pace
+from relay.lanes import Lanes, Pace, in_force
 from relay.outage import IN_A_ROW
 from relay.simulator.fault import Fault, Kind
 from relay.store.values import Pause
@@ -152,6 +152,12 @@ async def test_an_outage_is_shown_and_ends_with_the_first_probe_that_is_answered
         await bot.pass_time(1)
         assert await bot.store.pauses() == []
         assert await states(bot) == ["accepted"] * IN_A_ROW
+
+
+def test_what_holds_up_all_is_shown_until_something_is_answered() -> None:
+    outage, throttled = Pause("", NOW, 1, "outage: HTTP 503"), Pause("a", NOW, 1, "407")
+    shown = [(in_force(outage, at), in_force(throttled, at)) for at in (NOW - 1, NOW + 30_000, NOW + 60_000)]
+    assert shown == [(True, True), (True, False), (False, False)]
 
 
 @rule
