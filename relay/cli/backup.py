@@ -33,7 +33,8 @@ Examples:
 """
 
 
-BESIDE = ("", "-wal", "-shm", "-journal", ".lock", ".journal", ".ballast")
+MAGIC = b"SQLite format 3\0"
+BESIDE = ("", "-wal", "-shm", "-journal", ".lock", ".journal", ".ballast", ".router")
 """What the names of the bot's own files end with."""
 
 
@@ -45,7 +46,10 @@ def backup(
 ) -> None:
     """The command; `HELP` explains it."""
     with configured(config) as read:
-        _refuse_unfit(read.database, file, force=force)
+        try:
+            _refuse_unfit(read.database, file, force=force)
+        except OSError as exc:  # a name too long, a folder that may not be looked into
+            raise _refused(exc, file) from exc
         copied = _copy(read, file)
         row: Row = {"file": str(file), "bytes": file.stat().st_size, **copied}
         if json:
@@ -70,6 +74,16 @@ def _refuse_unfit(database: Path, file: Path, *, force: bool) -> None:
         raise RefusalError(texts.BACKUP_NO_FOLDER, texts.BACKUP_NO_FOLDER_HINT, values)
     if file.exists() and not force:
         raise RefusalError(texts.BACKUP_THERE, texts.BACKUP_THERE_HINT, values, exit_code=1)
+    if file.exists() and not _is_copy(file):  # a device, the configuration, or whatever a typing error names
+        raise RefusalError(texts.BACKUP_NO_COPY, texts.BACKUP_NO_COPY_HINT, values, exit_code=1)
+
+
+def _is_copy(file: Path) -> bool:
+    """Whether it is a database, or empty: nothing else is ever replaced."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as found:
+        return found.read(len(MAGIC)) in (MAGIC, b"")
 
 
 def _copy(config: Config, file: Path) -> dict[str, int]:
@@ -79,9 +93,13 @@ def _copy(config: Config, file: Path) -> dict[str, int]:
             task = progress.add_task("", total=1.0)
             return back_up(config.database, file, lambda part: progress.update(task, completed=part))
     except (apsw.Error, OSError) as exc:
-        message, reason = _explained(exc)
-        values = {"file": file, "folder": file.parent, "reason": reason}
-        raise RefusalError(message, texts.BACKUP_UNTOUCHED, values, exit_code=1) from exc
+        raise _refused(exc, file) from exc
+
+
+def _refused(exc: apsw.Error | OSError, file: Path) -> RefusalError:
+    message, reason = _explained(exc)
+    values = {"file": file, "folder": file.parent, "reason": reason}
+    return RefusalError(message, texts.BACKUP_UNTOUCHED, values, exit_code=1)
 
 
 def _explained(exc: apsw.Error | OSError) -> tuple[Text, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -44,12 +45,29 @@ def test_a_copy_can_give_back_room_even_where_the_database_cannot(
 def test_a_file_that_is_there_is_replaced_only_where_that_is_wished(
     relay: Relay, empty: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "copy.db").write_text("dear")
+    (tmp_path / "copy.db").write_bytes(b"")
     ended = relay("backup", str(tmp_path / "copy.db"), CONFIG, str(empty))
-    assert (ended.code, (tmp_path / "copy.db").read_text()) == (1, "dear")
+    assert (ended.code, (tmp_path / "copy.db").read_bytes()) == (1, b"")
     assert "--force" in ended.err
     assert relay("backup", str(tmp_path / "copy.db"), CONFIG, str(empty), "--force").code == 0
     assert (tmp_path / "copy.db").read_bytes()[:6] == b"SQLite"
+
+
+def test_nothing_but_a_copy_is_ever_replaced(relay: Relay, empty: Path, tmp_path: Path) -> None:
+    for dear in (empty, empty.parent / ".env"):
+        dear.touch()
+        dear.write_bytes(dear.read_bytes() + b"# dear\n")
+        before = dear.read_bytes()
+        ended = relay("backup", str(dear), CONFIG, str(empty), "--force")
+        assert (ended.code, dear.read_bytes()) == (1, before)
+    os.mkfifo(tmp_path / "fifo")
+    assert relay("backup", str(tmp_path / "fifo"), CONFIG, str(empty), "--force").code == 1
+    assert (tmp_path / "fifo").is_fifo()
+
+
+def test_a_name_that_is_too_long_is_told(relay: Relay, empty: Path, tmp_path: Path) -> None:
+    ended = relay("backup", str(tmp_path / ("x" * 300)), CONFIG, str(empty))
+    assert (ended.code, "Traceback" in ended.err) == (1, False)
 
 
 @pytest.mark.parametrize("place", ["relay.db", "relay.db-wal", "relay.db.journal/x", ".", "nowhere/x"])
