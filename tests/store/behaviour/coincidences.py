@@ -148,7 +148,7 @@ class Coincidences(StoreMachine):
         self.clock.jump(1.2)  # or it might be set back to a time at which something was written
         self.model.clock_set(self.now)
         self.clock.set_by(hours * 3600)
-        self.found = []
+        self.found, self.judged = [], []
         if ending is not None and self.flying:
             self.answer(pick, ending)
         if pick % 2:
