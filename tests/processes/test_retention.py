@@ -44,13 +44,13 @@ WHERE messages.received_at BETWEEN ? AND ?
 """
 
 
-def with_a_past(folder: Path) -> None:
+def with_a_past(folder: Path, past: int = PAST) -> None:
     """A database in which all this was done 40 days ago."""
     database = apsw.Connection(str(folder / "relay.db"))
     database.execute("PRAGMA auto_vacuum = incremental; PRAGMA journal_mode = wal").fetchall()
     migrate(database)
     database.execute(
-        "BEGIN; " + _PAST.format(past=PAST, at=time.time_ns() // 1_000_000 - 40 * DAY) + "COMMIT"
+        "BEGIN; " + _PAST.format(past=past, at=time.time_ns() // 1_000_000 - 40 * DAY) + "COMMIT"
     )
     database.close()
 
