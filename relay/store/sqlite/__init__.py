@@ -169,9 +169,11 @@ class SqliteStore:
         return self._db.glance(lambda db: routing.turn(db, message))
 
     async def finish(self, routed: Routing, expire_after: int) -> bool:
-        return await self._db.share(
-            routing.finish_all, routing.Finish(routed, expire_after, self._clock.now()), synced=False
-        )
+        return await self._db.share(self._finish_all, (routed, expire_after), synced=False)
+
+    def _finish_all(self, db: apsw.Connection, asked: Sequence[tuple[Routing, int]]) -> list[bool]:
+        now = self._clock.now()  # not before: the clock may be set, and that be heeded, while they wait
+        return routing.finish_all(db, [routing.Finish(*each, now) for each in asked])
 
     async def state(self, plugin: str, key: str) -> tuple[str, int | None] | None:
         return self._db.glance(lambda db: remembering.state(db, plugin, key))

@@ -16,6 +16,7 @@ from relay.store.sqlite import ask, sending
 from relay.store.values import Callback
 
 UNSEEN = 60_000  # ms for which nobody may have looked at the clock, where no sender was there to
+HEARD = 20_000  # messages, from the newest, that are compared with attempts
 ECHOES = 600_000  # ms after its start in which what came back is compared with an attempt
 
 _MARK = "SELECT value FROM meta WHERE key = 'clock'"
@@ -26,10 +27,13 @@ _MOVES = (
     """
     UPDATE messages INDEXED BY messages_waiting SET received_at = received_at + :by
     WHERE state = 'waiting' AND received_at NOT BETWEEN :since AND :now
+      AND id <= (SELECT max(id) FROM messages) - :heard
     """,
+    # What was heard before an attempt, and what after it: the log is asked for what came since.
     """
-    UPDATE messages INDEXED BY messages_signal SET received_at = received_at + :by
-    WHERE signal = 1 AND state <> 'waiting' AND received_at NOT BETWEEN :since AND :now
+    UPDATE messages SET received_at = received_at + :by
+    WHERE id > (SELECT max(id) FROM messages) - :heard AND received_at NOT BETWEEN :since AND :now
+      AND (received_at >= :now - :by - :echoes OR state = 'waiting')
     """,
     """
     UPDATE events INDEXED BY events_signal SET received_at = received_at + :by
@@ -80,7 +84,7 @@ def shift(connection: apsw.Connection, clock: Clock, by: int, within: int) -> No
     now = clock.now()
     # Put forward, it leaves a time in which nobody wrote, unless it was put back shortly before.
     since = now - (min(by // 2, within) if by > 0 else within)
-    asked = {"by": by, "since": since, "now": now, "echoes": ECHOES}
+    asked = {"by": by, "since": since, "now": now, "echoes": ECHOES, "heard": HEARD}
     connection.execute(_EXPIRES, {key: asked[key] for key in ("by", "since", "now")})
     sending.shift(connection, by, since, now)
     for move in _MOVES:
