@@ -33,6 +33,7 @@ Examples:
 """
 
 OPEN = ("queued", "held")
+COUNTED = ("messages", "deliveries", "discarded", "names", "plugin_state")
 ON_THE_WAY = ("sending", "unknown")
 
 
@@ -102,7 +103,7 @@ def _forgotten(person: Forgetting) -> Row:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=1.0)
         done = person.forget(SystemClock().now(), lambda part: progress.update(task, completed=part))
-    counts = {name: done[name] for name in ("messages", "deliveries", "discarded", "names", "plugin_state")}
+    counts = {name: done[name] for name in COUNTED}
     return {
         "wxid": person.wxid,
         **counts,
@@ -114,6 +115,8 @@ def _forgotten(person: Forgetting) -> Row:
 def _tell(row: Row, language: Language) -> None:
     console = screen()
     console.print(texts.FORGOTTEN.said(language, **row), soft_wrap=True)
+    if not any(row[name] for name in COUNTED):  # a typing error looks like a person of whom nothing is kept
+        console.print(texts.NOTHING_KNOWN.said(language, **row), style="yellow", soft_wrap=True)
     if not row["log_cut"]:
         console.print(texts.LOG_NOT_CUT.said(language), soft_wrap=True)
     console.print(texts.NOT_REACHED_ARE.said(language), style="dim")

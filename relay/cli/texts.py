@@ -210,6 +210,10 @@ FORGOTTEN = Text(
     "Removed of {wxid}: {messages} messages, the content of {deliveries} deliveries ({discarded} dropped), "
     "{names} names, {plugin_state} values of plugins.",
 )
+NOTHING_KNOWN = Text(
+    "这里没有 {wxid} 的任何东西：编号写对了吗？",
+    "nothing was known of {wxid}: is it the right id?",
+)
 LOG_NOT_CUT = Text(
     "有程序一直在读，relay.db-wal 里可能还有残留；过一会儿再执行一次",
     "somebody reads all the time, so relay.db-wal may still hold some of it; run this once more later",

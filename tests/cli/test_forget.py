@@ -150,3 +150,8 @@ def test_what_was_said_is_not_fetched_again(relay: Relay, told: Telling) -> None
 def test_who_never_said_anything_is_forgotten_at_once(relay: Relay, empty: Path) -> None:
     row = relay("forget", ANN, "--yes", "--config", str(empty), "--json").json()
     assert (row["messages"], row["deliveries"], row["names"]) == (0, 0, 0)
+
+
+def test_somebody_of_whom_nothing_is_known_may_be_a_typing_error(relay: Relay, filled: Path) -> None:
+    ended = relay("forget", "7881300000009999", "--config", str(filled), "--yes")
+    assert (ended.code, "编号写对了吗" in ended.out) == (0, True)
