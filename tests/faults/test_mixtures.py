@@ -23,7 +23,7 @@ SEED = os.environ.get("RELAY_SEED", "20261122")
 PART = 10  # mixtures for one bot
 PARTS = [min(PART, MIXTURES - begun) for begun in range(0, MIXTURES, PART)]
 RATE = 10  # messages a second
-EACH = 6.0  # seconds of every mixture
+EACH = 5.0  # seconds of every mixture
 KILLED = 0.3  # of the mixtures
 ACCOUNTS = [account(team) for team in range(TEAMS)]
 COUNTED = "SELECT value FROM counters WHERE name = 'duplicates_total'"

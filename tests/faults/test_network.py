@@ -77,7 +77,7 @@ def test_in_turns_everything_holds_and_outages_are_noticed(
                 progress("nothing arrives at all")
                 with calls.bad(Mode.BLACKHOLE, 1.0):
                     await until(lambda: stage.bot.told("account_paused", error="outage"))
-                    for _ in range(3):
+                    for _ in range(2):
                         pauses = (await stage.bot.command("status"))["pauses"]
                         assert [(each["account"], each["reason"][:7]) for each in pauses] == [("", "outage:")]
                 await until(lambda: stage.bot.told("outage_over"))

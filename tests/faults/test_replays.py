@@ -29,7 +29,7 @@ from relay.store.sqlite import SqliteStore
 from relay.wire.crypto import encrypt
 
 RATE = 10  # messages a second
-EACH = 8.0  # seconds of duplicates, and of a new order
+EACH = 5.0  # seconds of duplicates, and of a new order
 AT_ONCE = 10  # bodies on their way
 DAY = 86_400_000
 RETAIN, REMEMBER = 30 * DAY, 180 * DAY
