@@ -18,7 +18,7 @@ from relay.errors import BodyError, StorageError
 from relay.large import Large
 from relay.store.ballast import Ballast
 from relay.store.copies import Copies
-from relay.store.journal import Journal, Mark, Record, left_in
+from relay.store.journal import Journal, Mark, Record, left_in, sync_removals
 from relay.store.protocol import Store
 from relay.store.values import Callback
 from relay.wire.crypto import open_body
@@ -212,8 +212,10 @@ class Intake:
         return list(found)
 
     async def _inherit(self) -> None:
-        """Have what receivers put aside whose journals are gone."""
+        """Have what receivers put aside whose journals are gone, also from the disk."""
         others = [path.stem for path in self._all()]
+        for folder in {journal.path.parent for journal in self._journals}:
+            await asyncio.to_thread(sync_removals, folder)
         await self._insist(lambda: self._store.inherit(self._name, others))
         self._large.resume()
 

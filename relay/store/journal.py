@@ -300,6 +300,12 @@ def left_in(folder: Path, origin: str) -> list[Path]:
     return [Path(path) for _, path in sorted(found)]
 
 
+def sync_removals(folder: Path) -> None:
+    """Let no journal come back after a power cut: without its mark, all of it would be read again."""
+    with contextlib.suppress(OSError):  # a broken disk: what is read again is known, but for events
+        _sync_folder(folder)
+
+
 def _create(path: Path) -> int:
     """A new file; its folder may be taken away by somebody who leaves in that very moment."""
     for _ in range(3):

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import apsw
 import pytest
 from faults.checker import Evidence, Pushed, Rule, check
 from faults.evidence import gather, now, pushes_of, rows
@@ -239,3 +240,28 @@ def test_everything_comes_to_rest_after_power_cuts(
             assert stage.verdict(record_property) == []
 
     asyncio.run(go())
+
+
+@pytest.mark.long
+def test_a_journal_that_was_removed_does_not_come_back(disk: Disk) -> None:
+    database = disk.folder / "relay.db"
+    holder = SqliteStore(database, SystemClock())
+    left = beside(database, holder.origin)
+    left.append([(b"no callback", 1)])
+    left.close()
+    write_over_the_log(database)
+    disk.flush()
+    asyncio.run(recovered(disk.folder))
+    copy = disk.cut(disk.file.with_name("cut.img"), disk.folder.with_name("cut"))
+    with copy.mounted() as folder:
+        asyncio.run(recovered(folder))
+        assert rows(folder, "SELECT count(*) FROM damaged") == [(1,)]
+    holder.close()
+
+
+def write_over_the_log(database: Path) -> None:
+    """From here on a commit leaves the size of the log alone, and a sync of it all other files."""
+    with contextlib.closing(apsw.Connection(str(database))) as connection:
+        connection.execute("CREATE TABLE room (b BLOB)")
+        connection.execute("INSERT INTO room VALUES (zeroblob(400000)); DROP TABLE room")
+        connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()

@@ -185,7 +185,7 @@ async def kill_in_a_checkpoint(stage: Scene, victim: str) -> None:
         await until(lambda: gone(sender), PATIENCE)
     finally:
         with contextlib.suppress(ProcessLookupError):
-            strace.terminate()
+            strace.kill()  # when asked to end, it waits for threads that wait for it
         await strace.wait()
     if victim == EVERYTHING:
         await stage.end(EVERYTHING)
