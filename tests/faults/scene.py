@@ -10,6 +10,7 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 from faults.checker import Evidence, Heard, Pushed, Violation, Wanted, check
 from faults.evidence import Watch, gather, now, rows
@@ -141,12 +142,15 @@ class Scene:
         await self.simulator.settle()
 
     async def _rests(self) -> bool:
-        folder = self.bot.folder
-        before = rows(folder, _MOVED)
-        if rows(folder, _UNREST) != [(0,)]:
+        before = await self._look(_MOVED)
+        if await self._look(_UNREST) != [(0,)]:
             return False
         await asyncio.sleep(RESTS)
-        return rows(folder, _UNREST) == [(0,)] and rows(folder, _MOVED) == before
+        return await self._look(_UNREST) == [(0,)] and await self._look(_MOVED) == before
+
+    async def _look(self, sql: str) -> list[tuple[Any, ...]]:
+        """In a thread: whoever waits for the database would hold up the platform, too."""
+        return await asyncio.to_thread(rows, self.bot.folder, sql)
 
     def evidence(self) -> Evidence:
         """What is known, after `rest`."""
