@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 from faults.checker import Evidence, Wanted
-from faults.evidence import rows
+from faults.evidence import now, rows
 from faults.scene import EVERYTHING, Scene, owed
 from faults.set_clock.sitecustomize import shared
 from processes.live import CUSTOMER, TEAMS, account, platform, rooms
@@ -42,7 +42,8 @@ BUSY = TEAMS - 1  # the team that they are of
 UNSURE = 0  # the team whose requests get no answer when the clock is set
 LOOK = 3.0  # seconds after the clock was set
 WAIT = 9.0  # seconds between two settings of the clock
-EARLIER = 4.0  # seconds that an outcome was known by then: it waits for 8
+CONFIRMED = 8.0  # seconds after which silence confirms, as the settings say
+EARLIER = 4.0  # seconds, of these, that have passed by then at the most
 
 Step = tuple[float, str]
 """What the clock is set to, in seconds from the platform's, and who is down while it is."""
@@ -130,11 +131,14 @@ async def set_to(stage: Scene, wall: Wall, seconds: float, victim: str) -> list[
     folder = stage.bot.folder
     if victim:
         await stage.end(victim)
+    asked = now()
     accepted = ",".join(str(row[0]) for row in rows(folder, _ACCEPTED.format(earlier=EARLIER * 1000)))
     wall.set(seconds)
     await stage.revive()
     await stage.bot.pid("sender")  # a clock that is set twice while none is there looks as if it never was
     await asyncio.sleep(LOOK)
+    if now() - asked > (CONFIRMED - EARLIER) * 1000:  # whoever was down took long to come back
+        accepted = ""
     return [str(row) for row in rows(folder, _EARLY.format(ids=accepted))]
 
 

@@ -17,10 +17,12 @@ from faults.evidence import now
 from faults.scene import EVERYTHING, ROLES, Scene, scene
 from processes.live import gone, until
 
+from relay.simulator.ledger import PushState
+
 SECONDS = float(os.environ.get("RELAY_STOP_SECONDS", "60"))
 CALM = 2.0  # seconds in which nothing is done to the bot
-SOON = 12.0  # seconds until a silent role has been replaced
-ORPHANED = 20.0  # seconds until one whose supervisor is dead has been, though it stands still
+SOON = 20.0  # seconds until a silent role has been replaced: 10 of silence, and a start on a busy machine
+ORPHANED = 45.0  # seconds until one whose supervisor is dead has been, though it stands still
 
 Told = Callable[[str, object], None]
 
@@ -72,6 +74,18 @@ def supervisor(stage: Scene) -> int:
     return stage.bot.process.pid
 
 
+async def answers_again(stage: Scene) -> None:
+    """Wait until it is through all that connected while it stood still, most of which waits no more."""
+    begun, answered = now(), PushState.ANSWERED
+
+    def answered_since() -> bool:
+        pushes = [push for push in stage.simulator.ledger.pushes_in(answered) if push.number in ended]
+        return any(ended[push.number] - push.ms > begun for push in pushes[-50:])
+
+    ended = stage.watch.ended
+    await until(answered_since)
+
+
 async def each_role(stage: Scene) -> None:
     """One after the other; what is silent for too long is replaced."""
     for role in (*ROLES, "console"):
@@ -99,6 +113,7 @@ async def all_at_once(stage: Scene) -> None:
     before, down = stage.bot.pids(), now()
     async with stopped(before):
         pass
+    await answers_again(stage)
     stage.watch.dead.append((down, now()))
     assert not stage.bot.told("role_hung")
     await until(lambda: stage.bot.told("gap_found"))
