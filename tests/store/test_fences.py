@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from bots import ANN, EAST, MIRROR, ONE, TWO, WEST, entry, make_bot, receive, rule, states
+import pytest
+from bots import ANN, EAST, MIRROR, ONE, REPLY, TWO, WEST, entry, make_bot, receive, rule, states
 
+from relay.outcomes import api_send_id
 from relay.store.states import AttemptOutcome, DeliveryState, Evidence
-from relay.store.values import Result, Tracked, Verdict
+from relay.store.values import Conclusion, Result, Tracked, Verdict
 from relay.testing import Bot
 
 
@@ -113,3 +115,21 @@ async def test_an_answer_that_is_cut_off_takes_no_name_from_an_attempt_that_its_
         cut = Result(1, 1, AttemptOutcome.UNKNOWN, DeliveryState.UNKNOWN, "cut", settle_at=1)
         await bot.store.record_results([cut])
         assert await bot.store.by_api_send_svrid("77", ONE) is not None
+
+
+@pytest.mark.parametrize("toml", [MIRROR, REPLY])
+@rule
+async def test_nothing_is_concluded_of_what_came_back_and_was_not_judged_yet(toml: str) -> None:
+    async with make_bot(toml, configured=True) as bot:
+        await receive(bot, entry("1", "price"))
+        await bot.router.drain()
+        epoch = await bot.store.begin_sending(30_000)
+        await bot.store.record_intent((await bot.store.due(1))[0], epoch)
+        await bot.store.begin_sending(30_000)
+        bot.clock.jump(30)
+        ids = {"api_send_id": api_send_id(bot.store.origin, 1, 1)} if toml is REPLY else {}
+        chat = EAST if toml is REPLY else WEST
+        await receive(bot, entry("9", "price", from_wxid=ONE, chat_wxid=chat, **ids))
+        await bot.receiver.taken_in()
+        assert await bot.store.conclude([Conclusion(1, 1, DeliveryState.QUEUED, "absent")]) == []
+        assert await states(bot) == ["unknown"]

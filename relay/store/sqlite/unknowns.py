@@ -47,10 +47,16 @@ WHERE chat = :chat AND account = :account AND sender = :account AND received_at 
     SELECT 1 FROM attempts a INDEXED BY attempts_pace
     WHERE a.started_at >= :since - :possible AND a.account = :account AND a.echo = messages.id)
 """
+# What has come back and nobody has judged yet may be it: the log itself may just have brought it.
 _CONCLUDED = """
 UPDATE deliveries SET state = ?1, error = coalesce(error, 'no answer') || '; ' || ?2, settle_at = NULL,
        doubtful = 0, retry_at = 0, updated_at = ?3
-WHERE id = ?4 AND attempts = ?5 AND state = 'unknown' RETURNING id, account, target, state, error
+WHERE id = ?4 AND attempts = ?5 AND state = 'unknown' AND NOT EXISTS (
+  SELECT 1 FROM messages m INDEXED BY messages_signal
+  WHERE m.signal = 1 AND m.account = deliveries.account AND m.chat = deliveries.target AND iif(
+    kind = 'send', m.api_send_id LIKE (SELECT value FROM meta WHERE key = 'origin') || '-' || ?4 || '.%',
+    m.api_send_id = '' AND m.api_send_svrid = ''))
+RETURNING id, account, target, state, error
 """
 
 
@@ -119,7 +125,7 @@ def may_be_there(connection: apsw.Connection, unknown: Unknown) -> bool:
 
 
 def conclude(connection: apsw.Connection, concluded: Sequence[Conclusion], now: int) -> list[Settled]:
-    """Take the step that follows, each only where nothing moved the delivery meanwhile."""
+    """Take the step that follows, each only where nothing moved the delivery, or came back, meanwhile."""
     rows = [
         row
         for each in concluded

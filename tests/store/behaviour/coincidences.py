@@ -39,8 +39,8 @@ class Coincidences(StoreMachine):
         told = [each for each in self.do(self.store.unresolved(100)) if each.delivery == number]
         for each in told:
             concluded = Conclusion(number, each.number, state, "absent")
-            assert self.model.conclude(concluded, self.now)
-            assert len(self.do(self.store.conclude([concluded]))) == 1
+            done = self.model.conclude(concluded, self.now)
+            assert len(self.do(self.store.conclude([concluded]))) == done
 
     @rule(pick=PICK, ending=ENDING, twice=OFTEN)
     @precondition(lambda self: self.flying_of(_S.SENDING))
@@ -129,13 +129,15 @@ class Coincidences(StoreMachine):
         self.finish(routed(number, [(DeliveryKind.SEND, *sent.pair, 0, False)]))
         self.operate_on(sent.id, True)
 
-    @rule(pick=PICK)
+    @rule(pick=PICK, dropped=st.booleans())
     @precondition(lambda self: self.found)
-    def loses_its_place(self, pick: int) -> None:
-        """What was found due fails, and is sent again by a person, before it begins."""
+    def loses_its_place(self, pick: int, dropped: bool) -> None:
+        """What was found due is dropped by a person, or fails and is sent again, before it begins."""
         found = some(self.found, pick)
         sent = self.model.deliveries[found.id]
-        if sent.kind is DeliveryKind.SEND and sent.attempts and sent.state is _S.QUEUED:
+        if dropped:
+            self.operate_on(sent.id, False)
+        elif sent.kind is DeliveryKind.SEND and sent.attempts and sent.state is _S.QUEUED:
             ids = outcomes.api_send_id(self.origin, sent.id, len(sent.attempts)), ""
             self.ingest([heard.failure(sent.account, ids)])
             self.judge_and_settle(True)

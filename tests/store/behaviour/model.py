@@ -281,10 +281,21 @@ class Model:
         each = self.deliveries[concluded.delivery]
         if each.state is not _S.UNKNOWN or len(each.attempts) != concluded.number:
             return False
+        if any(
+            self._may_be(each, self.messages[number].entry) for failure, number in self.signals if not failure
+        ):
+            return False  # it came back, and nobody has judged that yet
         each.move(concluded.state, now)
         each.doubtful, each.retry_at = False, 0
         each.attempts[-1].cleared = concluded.state is _S.QUEUED
         return True
+
+    def _may_be(self, each: Sent, entry: Entry) -> bool:
+        if (entry.account, entry.chat) != each.pair:
+            return False
+        if each.kind is DeliveryKind.SEND:
+            return entry.api_send_id.partition("-")[2].partition(".")[0] == str(each.id)
+        return not (entry.api_send_id or entry.api_send_svrid)
 
     def note_gap(self, begins: int, ends: int) -> None:
         """Silence while nobody listened confirms nothing."""

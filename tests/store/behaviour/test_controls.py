@@ -15,7 +15,7 @@ from relay.store.sqlite import ingest, operating, routing, sending, signals, unk
 
 SOON = settings(
     SLOW,
-    max_examples=600,
+    max_examples=400,
     stateful_step_count=40,
     derandomize=True,
     phases=[Phase.generate],
