@@ -167,6 +167,7 @@ class Sender:
             self._ahead = int(await self._store.meta("platform_ahead") or 0)
 
     async def _begin(self) -> None:
+        self._clock.heed()  # whatever it was set by until now, the store knows of
         if by := await self._store.heed_clock():
             log.warning("clock_set", seconds=round(by / 1000))
         self._ahead = int(await self._store.meta("platform_ahead") or 0)

@@ -64,7 +64,7 @@ WHERE state = 'queued' AND created_at BETWEEN :since AND :now AND EXISTS (
 
 def set_since(connection: apsw.Connection, clock: Clock) -> int:
     """By how many milliseconds the clock was set, and nobody has heeded it yet."""
-    era, _, before = (ask.value(connection, _MARK) or "").partition(" ")
+    era, _, before = (ask.value(connection, _MARK) or "").rpartition(" ")
     by = _ahead(clock) - int(before) if era == clock.era else 0
     return by if abs(by) >= SET else 0
 
