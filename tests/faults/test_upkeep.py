@@ -117,6 +117,7 @@ async def looking_after(
 async def went(stage: Scene, messages: int) -> list[str]:
     """Wait until all is gone that is to go, try to repeat some of it, and tell what is wrong then."""
     folder = stage.bot.folder
+    halting.ask(folder / "halt", halting.NOWHERE)
     await until(lambda: rows(folder, _LEFT["messages"]) == [(YOUNG,)], PATIENCE)
     await repeat(stage.bot, messages)
     await stage.rest()
@@ -159,6 +160,7 @@ def test_a_retention_that_forgets_ids_too_early_is_seen(
 ) -> None:
     async def go() -> list[str]:
         async with looking_after(tmp_path, monkeypatch, 1_000, "remember") as stage:
+            halting.ask(tmp_path / "halt", halting.NOWHERE)
             await until(lambda: rows(tmp_path, _SEEN) == [(0,)], PATIENCE)
             return await went(stage, 1_000)
 

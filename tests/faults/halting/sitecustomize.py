@@ -1,6 +1,6 @@
 """Lets a process stand still at a named place: RELAY_HALT names a file that says which, and at which passage.
 
-Whoever gets there takes the file away. Retention begins at once, goes on for ever, and keeps no reserve.
+Whoever gets there takes the file away, and without it no round of retention begins; none keeps a reserve.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from relay import retention
 from relay.store import past
 from relay.store.sqlite import retention as statements
 
-IN_A_REMOVAL, IN_A_VACUUM, BETWEEN = "in a removal", "in a vacuum", "between"
+IN_A_REMOVAL, IN_A_VACUUM, BETWEEN, NOWHERE = "in a removal", "in a vacuum", "between", "nowhere"
 AT_ONCE = 0.2  # seconds
 
 _passed: Counter[str] = Counter()
 
 
-def ask(file: Path, place: str, passage: int) -> None:
-    """Have whoever gets to this place for the so-manieth time from now on stand still."""
+def ask(file: Path, place: str, passage: int = 1) -> None:
+    """Let rounds begin, and whoever gets to this place for the so-manieth time stand still."""
     part = file.with_suffix(".part")
     part.write_text(f"{passage} {place}")
     part.rename(file)
@@ -44,6 +44,10 @@ def here(file: Path, place: str) -> None:
 def halt(file: Path) -> None:
     """Put these places into the code; what is done in a transaction is not committed there."""
     remove, shrink, took = statements.remove, statements.shrink, retention._Stride.took
+    go_round = retention.Retention.round
+
+    async def going_round(self: retention.Retention) -> Counter[past.Kept]:
+        return await go_round(self) if os.access(file, os.F_OK) else Counter()
 
     def removing(*asked: Any) -> past.Removal:
         removal = remove(*asked)
@@ -61,6 +65,7 @@ def halt(file: Path) -> None:
 
     statements.remove, statements.shrink = removing, shrinking  # type: ignore[assignment]
     retention._Stride.took = taking  # type: ignore[method-assign]
+    retention.Retention.round = going_round  # type: ignore[method-assign]
     retention.FIRST = retention.EVERY = AT_ONCE
     statements.RESERVE = 0
 
