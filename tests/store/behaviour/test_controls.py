@@ -64,7 +64,7 @@ GUARDS = (
     Guard("the first echo stays", signals, "_ECHOED", " AND echo IS NULL"),
     Guard("a failure event outlasts echoes", signals, "_MOVE", "max(spoken, ?5)", "0 * ?5"),
 )
-"""Each was seen to be missed; the schema and the tests of `tests/store` keep the others."""
+"""Those whose absence was seen to show; more belong here."""
 
 
 @pytest.mark.long
