@@ -62,6 +62,7 @@ def past(folder: Path, messages: int) -> None:
     with contextlib.closing(apsw.Connection(str(folder / "relay.db"))) as database:
         database.execute(_YOUNG.format(now=time.time_ns() // 1_000_000))
         database.execute(_FREE)
+        database.execute("UPDATE messages SET chat = 'R:1'")  # or hundreds are to be fetched after each kill
 
 
 def stopped(bot: LiveBot) -> bool:
