@@ -82,8 +82,8 @@ def own() -> None:
     refuse, attach, identified = guard._refusal_of_own, guard._attach, guard._identified
     left = [3]
 
-    def refusal(*asked: Any) -> str | None:
-        reason = refuse(*asked)
+    def refusal(connection: Any, new: Any, include_own: bool) -> str | None:
+        reason = refuse(connection, new, include_own)
         if reason is None or not left[0]:
             return reason
         left[0] -= 1
