@@ -27,7 +27,7 @@ def confine(memory: int) -> None:
 
     Memory beyond the limit is a `MemoryError` in whatever asks for it. Linux alone keeps to all of this.
     """
-    os.nice(NICENESS)
+    os.nice(max(0, NICENESS - os.nice(0)))  # its supervisor may have seen to that
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(KILLED_FIRST, "ascii")
     threading.stack_size(STACK)

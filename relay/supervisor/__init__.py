@@ -36,7 +36,7 @@ def _supervise(path: Path, config: Config) -> None:
     configure_log(config)
     signals = Signals()
     with signals.heeded():
-        check, start = Check(path), Start()
+        check, start = Check(path, niceness=0), Start()
         try:
             while not check.over() and not signals.stopping:
                 signals.wait(LOOK)

@@ -21,13 +21,13 @@ from relay.loader import held_now
 from relay.supervisor.warden import Warden
 
 CHECK_TIMEOUT = 60.0  # seconds
-NICENESS = 5  # the receiver goes first
+NICENESS = 5  # the receiver, where there is one already, goes first
 
 
 class Check:
     """One check of what the files hold now, plugins included; `ConfigurationError` for one unreadable."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, niceness: int = NICENESS) -> None:
         self._path = path
         self.files = _files(path)
         self._told = tempfile.TemporaryFile()  # noqa: SIM115 - until `end`; a pipe could fill up unread
@@ -36,7 +36,7 @@ class Check:
             command, stdin=subprocess.DEVNULL, stdout=self._told, stderr=subprocess.DEVNULL, process_group=0
         )
         with contextlib.suppress(OSError):  # it is over already
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, niceness)
         self._warden = Warden(self._process.pid)
         self._until = time.monotonic() + CHECK_TIMEOUT
 

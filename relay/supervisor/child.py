@@ -44,7 +44,7 @@ class Order:
 class Child:
     """A process that was started for one role, or for whichever is needed next."""
 
-    def __init__(self, lifeline: int, role: str | None = None) -> None:
+    def __init__(self, lifeline: int, role: str | None = None, niceness: int = 0) -> None:
         self._channel, told = socket.socketpair()
         self._channel.setblocking(False)
         command = [sys.executable, "-m", "relay.standby", str(told.fileno()), str(lifeline)]
@@ -55,6 +55,9 @@ class Child:
             process_group=0,  # what plugins start can be ended with it
         )
         told.close()
+        if niceness:
+            with contextlib.suppress(OSError):  # it is over already
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, niceness)
         self._warden = Warden(self.pid)
         self.role = role or ""
         self.started = time.monotonic()

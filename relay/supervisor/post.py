@@ -22,7 +22,14 @@ BRISK = DELAYS[:4]  # what kills the router is set aside after 3 tries, and all 
 class Post:
     """Filled as long as the supervisor lives; `start` finds a process for it."""
 
-    def __init__(self, role: str, door: socket.socket | None, start: Callable[[Post], Child]) -> None:
+    def __init__(
+        self,
+        role: str,
+        door: socket.socket | None,
+        start: Callable[[Post], Child],
+        begin_at: float = 0.0,
+    ) -> None:
+        """`begin_at`: by the monotonic clock."""
         self.role = role
         self.door = door
         self.hatch = Hatch.made() if door else None
@@ -31,7 +38,7 @@ class Post:
         self._replaced: Child | None = None  #: goes on until its successor serves
         self._leaving: list[Child] = []
         self._deaths = 0
-        self._start_at = 0.0
+        self._start_at = begin_at
 
     def children(self) -> Iterator[Child]:
         """All processes that have, or had, this role and live."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+
 import structlog
 
 from relay.supervisor.child import START_LIMIT, Child
@@ -15,23 +18,23 @@ RETRY = 5.0  # seconds after one that died
 class Spare:
     """One at a time; it has no configuration, no database and no plugin."""
 
-    def __init__(self, lifeline: int, first: Child) -> None:
+    def __init__(self, lifeline: int, first: Mapping[str, Child]) -> None:
+        """The first children, by role, began to load what these need while the files were checked."""
         self._lifeline = lifeline
-        self._first: Child | None = first  #: began to load what its role needs while the files were checked
+        self._first = dict(first)
         self._child: Child | None = None
         self._old: list[Child] = []
-        self._start_at = 0.0
+        self._start_at = time.monotonic()
 
     def children(self) -> list[Child]:
         """The processes that have no role."""
-        return [*self._old, *(each for each in (self._first, self._child) if each)]
+        return [*self._old, *self._first.values(), *([self._child] if self._child else [])]
 
     def take(self, now: float, role: str) -> Child | None:
         """The spare, if it has loaded everything; at the start, whoever loads this role already."""
-        child = self._first
-        if child is not None and child.role == role:
-            self._first = None
-            return None if child.ended() else child
+        first = self._first.pop(role, None)
+        if first is not None:
+            return None if first.ended() else first
         child = self._child
         if child is None or not child.loaded or child.ended():
             return None
@@ -41,11 +44,11 @@ class Spare:
 
     def renew(self) -> None:
         """What it has loaded may have changed on disk."""
-        for child in (self._first, self._child):
-            if child is not None:
-                child.kill()
-                self._old.append(child)
-        self._first = self._child = None
+        for child in [*self._first.values(), *([self._child] if self._child else [])]:
+            child.kill()
+            self._old.append(child)
+        self._first.clear()
+        self._child = None
 
     def tend(self, now: float, *, calm: bool) -> None:
         """Have one, as soon as nothing more urgent is on its way."""

@@ -29,6 +29,7 @@ LOOK = 0.2  # seconds between two looks at the children
 STOP_LIMIT = GRACE + 0.4  # seconds until what has not ended is killed
 HANG_LIMIT = 10.0  # seconds without a sign of life; the router's is the time that plugins have
 SHORTEST_LIMIT = 2.0
+LATER = 0.8  # seconds by which the console lets the others go first
 ROLES = ("receiver", "router", "sender", "console")
 FIXED = (("server", "host"), ("server", "port"), ("console", "host"), ("console", "port"), ("storage", "url"))
 
@@ -50,9 +51,9 @@ class Supervisor:
         self._files = _shelved(files)
         self._signals = signals
         self._lifeline = start.lifeline
-        self._spare = Spare(start.lifeline, start.receiver)
+        self._spare = Spare(start.lifeline, start.children)
         self._posts = [
-            Post(role, doors.get(role), self._child_for)
+            Post(role, doors.get(role), self._child_for, self._begin_at(role))
             for role in ROLES
             if role != "console" or config.console.enabled
         ]
@@ -90,6 +91,10 @@ class Supervisor:
         limit = self._limit(post.role)
         child.become(Order(post.role, self._path, self._files, post.door, post.hatch, limit))
         return child
+
+    def _begin_at(self, role: str) -> float:
+        """When it is begun at the start: no message waits for the console."""
+        return time.monotonic() + (LATER if role == "console" else 0.0)
 
     def _limit(self, role: str) -> float:
         """How long a role may be silent."""

@@ -1,6 +1,7 @@
-"""Everything is killed with 100,000 waiting: work goes on within two seconds of the start.
+"""Everything is killed with 100,000 waiting: work goes on as soon as if one were waiting.
 
-RELAY_WAITING says how many wait (100,000).
+RELAY_WAITING says how many wait (100,000). How many seconds that is, a machine's speed decides: it is told,
+and judged only by what the same machine takes for one.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,13 +18,13 @@ import apsw
 import pytest
 from bots import entry
 from faults.evidence import rows
-from processes.live import CUSTOMER, TEAMS, LiveBot, account, platform, rooms, until
+from processes.live import CUSTOMER, TEAMS, account, platform, rooms, until
 
 from relay.outgoing import text
 from relay.simulator.app import Simulator
 
 WAITING = int(os.environ.get("RELAY_WAITING", "100000"))
-WITHIN = 2.0  # seconds
+LONGER = 1.5  # times what it takes with one waiting
 FIRST = 6_000_000_000_000_000_000  # svrids that the simulator has not given away
 
 _NUMBERS = """
@@ -50,13 +52,14 @@ UPDATE line SET next = 1001 + {count};
 """
 
 
-def fill(folder: Path, state: str) -> None:
+def fill(folder: Path, state: str, count: int) -> None:
     """Let so many messages wait for the router, or as many deliveries for the sender."""
     database = apsw.Connection(str(folder / "relay.db"))
+    database.set_busy_timeout(5000)  # whoever was killed may not be gone yet
     places = [(account(team), room) for team in range(TEAMS) for room in rooms(team)]
     raw = entry("SVRID", "price?", chat_wxid="R:ROOM", from_wxid=CUSTOMER)
     given = {
-        "count": WAITING,
+        "count": count,
         "first": FIRST,
         "customer": CUSTOMER,
         "now": time.time_ns() // 1_000_000,
@@ -82,31 +85,34 @@ def sent(simulator: Simulator) -> bool:
     return any(request.path.startswith("/wechat/sendMessage") for request in simulator.ledger.requests)
 
 
-async def seconds_until_work(simulator: Simulator, bot: LiveBot, state: str) -> tuple[float, float]:
-    """From the start of the first process to the first message routed, or request made; and until ready."""
-    begun = time.monotonic()
-    starting = asyncio.create_task(bot.start())
-    if state == "waiting":
-        await until(lambda: rows(bot.folder, ROUTED) != [(0,)])
-    else:
-        await until(lambda: sent(simulator))
-    took = time.monotonic() - begun
-    await starting
-    return took, time.monotonic() - begun
+async def seconds_until_work(folder: Path, state: str, count: int) -> float:
+    """From the start of the first process to the first message routed, or request made."""
+    async with platform(folder) as (simulator, bot):
+        await bot.start()
+        await bot.kill()
+        await asyncio.to_thread(fill, folder, state, count)
+        begun = time.monotonic()
+        starting = asyncio.create_task(bot.start())
+        if state == "waiting":
+            await until(lambda: rows(folder, ROUTED) != [(0,)])
+        else:
+            await until(lambda: sent(simulator))
+        took = time.monotonic() - begun
+        await starting
+        return took
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("state", ["waiting", "routed"])
-def test_whatever_waits_work_goes_on_within_two_seconds(
+def test_whatever_waits_work_goes_on_as_soon(
     tmp_path: Path, state: str, record_property: Callable[[str, object], None]
 ) -> None:
-    async def go() -> float:
-        async with platform(tmp_path) as (simulator, bot):
-            await bot.start()
-            await bot.kill()
-            await asyncio.to_thread(fill, tmp_path, state)
-            took, ready = await seconds_until_work(simulator, bot, state)
-            print(f"{WAITING:,} {state}: work goes on after {took:.2f} s, ready after {ready:.2f} s")
-            return took
-
-    assert asyncio.run(go()) < WITHIN
+    took: dict[int, list[float]] = {1: [], WAITING: []}
+    for turn in range(3):
+        for count, seconds in took.items():
+            folder = tmp_path / f"{turn}-{count}"
+            folder.mkdir()
+            seconds.append(asyncio.run(seconds_until_work(folder, state, count)))
+    one, many = (statistics.median(seconds) for seconds in took.values())
+    record_property("note", f"work goes on after {many:.1f} s with {WAITING:,} {state}, {one:.1f} s with one")
+    assert many < LONGER * one
