@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,18 @@ def progress(request: pytest.FixtureRequest) -> Callable[[str], None]:
         said.with_suffix(".new").rename(said.with_suffix(".now"))
 
     return say
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item) -> None:
+    """A worker tells the others only plain words and numbers."""
+    item.user_properties = [(name, _plain(value)) for name, value in item.user_properties]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(name): int(count) for name, count in value.items()}
+    return str(value)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
