@@ -62,5 +62,5 @@ def test_five_hundred_chats_are_fetched_again_within_three_minutes(
             return took
 
     took = asyncio.run(go())
-    print(f"{CHATS} chats in {took:.0f} s")
-    record_property("took", took)
+    minutes = OUTAGE / 60
+    record_property("note", f"{CHATS} chats repaired in {took:.0f} s after {minutes:g} minutes of outage")
