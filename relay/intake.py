@@ -33,6 +33,7 @@ MANY = 4096  # objects and arrays in a body: so many are read in some 40 millise
 TOGETHER = 32  # callbacks in one transaction: so long others wait for the lock, some 3 ms
 BREATH = 8  # callbacks after which whoever waits for an answer has a turn, some 0.5 ms
 AGAIN = 0.2  # seconds before a disk that refused is asked again
+READS = 25  # tries to read from a journal, until what is there is given up
 LOOK = 1.0  # seconds between two looks for what receivers left that have ended
 TELL_WITHIN = 1.0  # seconds in which bodies that cannot be read are told of together
 
@@ -221,7 +222,7 @@ class Intake:
 
     async def _take_left(self) -> None:
         """Take what came first of all that was left in several journals, and remove those that are over."""
-        found = [(journal, records) for journal in self._left if (records := self._read_of(journal))]
+        found = [(journal, records) for journal in self._left if (records := await self._read_of(journal))]
         found.sort(key=lambda each: each[1][0].received_at)
         if found:
             (journal, records), *others = found
@@ -246,17 +247,21 @@ class Intake:
             journal.passed(records[-1])
 
     async def _work_off(self, stretch: _Stretch) -> None:
-        while records := self._read_of(stretch.journal, stretch.end):
+        while records := await self._read_of(stretch.journal, stretch.end):
             await self._take(stretch.journal, records)
 
-    def _read_of(self, journal: Journal, end: int | None = None) -> list[Record]:
-        """The next records, none where they cannot be read: these are lost."""
-        try:
-            return journal.read(end)
-        except OSError as exc:
-            log.error("journal_unreadable", journal=journal.name, error=str(exc), bytes=journal.skip(end))
-            self.uncounted["lost_total"] += 1
-            return []
+    async def _read_of(self, journal: Journal, end: int | None = None) -> list[Record]:
+        """The next records, none where they cannot be read time and again: these are lost."""
+        for tries in range(1, READS + 1):
+            try:
+                return journal.read(end)
+            except OSError as exc:
+                reason = str(exc)
+            if tries < READS:
+                await asyncio.sleep(AGAIN)
+        log.error("journal_unreadable", journal=journal.name, error=reason, bytes=journal.skip(end))
+        self.uncounted["lost_total"] += 1
+        return []
 
     async def _take(self, journal: Journal, records: Sequence[Record]) -> None:
         together: list[tuple[Record, Reading]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +18,7 @@ from relay import receiver as receivers
 from relay.errors import StorageError
 from relay.receiver import MOST_LATE
 from relay.roles import build_receiver
-from relay.store.journal import ROOM, Care, Mark
+from relay.store.journal import ROOM, Care, Journal, Mark, Record
 from relay.testing import SECRETS, Bot, asgi_call
 
 PATH = "/callback/" + SECRETS["RELAY_CALLBACK_SECRET"]
@@ -312,3 +313,21 @@ async def test_an_unforeseen_error_costs_one_callback_and_is_no_reason_to_refuse
         assert await asyncio.gather(*posts) == [(200, b'{"errcode":0}')] * 3
         assert [row["svrid"] for row in await messages(bot)] == ["1", "3"]
         assert await damaged(bot) == ["internal"]
+
+
+@rule
+async def test_a_journal_that_cannot_be_read_for_a_moment_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with make_bot(configured=True) as bot:
+        read, refusals = Journal.read, [OSError(errno.EIO, "input/output error")]
+
+        def refuse(journal: Journal, end: int | None = None) -> list[Record]:
+            if refusals:
+                raise refusals.pop()
+            return read(journal, end)
+
+        monkeypatch.setattr(Journal, "read", refuse)
+        await asyncio.gather(*(receive(bot, entry(str(number))) for number in range(5)))
+        assert len(await messages(bot)) == 5
+        assert "lost_total" not in await bot.store.counters()
