@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from bots import ANN, BEN, EAST, MIRROR, ONE, REPLY, WEST, deliveries, make_bot, rule, said, states
 from sending.desk import stand
+from sending.test_gaps import listen
 
 from relay.simulator.fault import Fault, Kind, When
 from relay.testing import Bot
@@ -287,3 +290,26 @@ async def test_a_forward_that_took_effect_twice_is_counted_though_echoes_of_forw
         assert said(bot, WEST) == ["price", "price"]
         await bot.pass_time(30)
         assert (await bot.store.counters())["duplicate_effect_total"] == 1
+
+
+NANOSECONDS = """
+from relay import Plugin, Reply
+
+plugin = Plugin("later")
+
+@plugin.on_message()
+async def later(message, ctx):
+    return Reply("ten", delayed_time=1_700_000_000_000_000_000)
+"""
+
+
+@rule
+async def test_a_delay_beyond_all_time_holds_one_delivery_and_not_the_sender(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "later.py").write_text(NANOSECONDS)
+    async with make_bot(folder=tmp_path, configured=True) as bot:
+        lose(bot, SEND, UNDONE)
+        await listen(bot, 1)
+        await ask(bot)
+        await listen(bot, 70)
+        assert await states(bot) == ["held"]

@@ -19,6 +19,7 @@ from relay.store.values import Callback, Conclusion, Settled, Unknown
 from relay.wire.content import content_of, same_content
 from relay.wire.entries import Entry
 
+LATEST = 2**52  # ms since 1970: what a plugin would have wait longer is a mistake, and no number for SQLite
 EARS = 20_000  # messages, from the newest, among which an account's last one is looked for
 
 # The log is asked for what came after the last message that was kept before the attempt began.
@@ -89,7 +90,7 @@ def _delayed_until(message: bytes | None) -> int:
         return 0
     read = json.loads(message)
     until = read.get("delayed_time") if isinstance(read, dict) else None
-    return until * 1000 if isinstance(until, int) else 0
+    return min(until * 1000, LATEST) if isinstance(until, int) else 0
 
 
 def recover(connection: apsw.Connection, entries: Sequence[Entry], now: int) -> int:
