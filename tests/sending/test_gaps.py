@@ -14,8 +14,10 @@ from bots import (
     TWO,
     WEST,
     deliveries,
+    entry,
     make_bot,
     messages,
+    receive,
     rule,
     said,
     states,
@@ -24,6 +26,7 @@ from sending.desk import stand
 from structlog.testing import capture_logs
 
 from relay.simulator.fault import Fault, Kind, When
+from relay.store.sqlite import gaps
 from relay.testing import Bot
 
 SEND, LOG = "/wechat/sendMessage", "/wechat/chatLogs"
@@ -350,3 +353,18 @@ async def test_what_took_effect_twice_is_told_with_both_messages() -> None:
             [("delivered", "echo")],
             1,
         )
+
+
+@rule
+async def test_where_there_are_too_many_chats_those_are_fetched_where_somebody_spoke_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not the first by their ids: rooms, whose ids come last, would never be fetched."""
+    monkeypatch.setattr(gaps, "MOST_CHATS", 2)
+    async with make_bot(MIRROR, configured=True) as bot:
+        for person in (ANN, BEN):
+            await receive(bot, entry(person, chat_wxid=person, from_wxid=person))
+        bot.clock.jump(1)
+        await greet(bot, EAST)
+        await be_deaf(bot, "one")
+        assert said(bot, WEST) == ["hello", "one"]

@@ -9,7 +9,7 @@ from relay.store.values import Gap, Repair
 
 DEAF = 5_000  # ms without a sign of life of any receiver, which gives one every second
 DEAD = 3_000  # ms after which a receiver that another one has followed is dead
-MOST_CHATS = 5_000
+MOST_CHATS = 5_000  # where somebody spoke last
 FORGOTTEN = 30 * 86_400_000  # ms after which nobody asks for a gap any more
 LATELY = 200  # messages of a chat, from the newest, among which its ears are looked for
 
@@ -37,7 +37,8 @@ WITH RECURSIVE chats (chat) AS (
   UNION ALL SELECT (SELECT min(chat) FROM messages WHERE chat > chats.chat) FROM chats WHERE chat IS NOT NULL
 )
 SELECT chat, (SELECT acting FROM rooms WHERE rooms.chat = chats.chat) FROM chats
-WHERE chat IS NOT NULL AND chat <> '' LIMIT ?
+WHERE chat IS NOT NULL AND chat <> ''
+ORDER BY (SELECT max(id) FROM messages WHERE messages.chat = chats.chat) DESC LIMIT ?
 """
 _EARS = """
 SELECT account FROM (
