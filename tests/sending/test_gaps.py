@@ -332,6 +332,27 @@ async def test_a_clock_that_jumps_ahead_may_be_that_of_a_machine_that_stood_stil
         assert log_calls(bot) > 0
 
 
+@pytest.mark.parametrize("hours", [1, -1])
+@rule
+async def test_what_is_decided_by_a_clock_that_was_set_while_no_sender_was_there_keeps_its_time(
+    hours: int,
+) -> None:
+    async with make_bot(REPLY, configured=True) as bot:
+        await bot.work()
+        bot.clock.set_by(3_600 * hours)
+        bot.clock.heed()  # nobody sends who would
+        await bot.store.beat("router", 2, {})
+        bot.clock.jump(1)
+        await receive(bot, entry("1", "price"))
+        await bot.receiver.taken_in()
+        await bot.router.drain()
+        bot.clock.jump(300)
+        await bot.store.beat("router", 2, {})
+        await bot.restart()
+        await bot.work()
+        assert await states(bot) == ["accepted"]
+
+
 # -- what took effect twice ----------------------------------------------------
 
 

@@ -320,6 +320,7 @@ class SqliteStore:
     async def beat(self, role: str, pid: int, note: Mapping[str, object]) -> None:
         def alive(db: apsw.Connection) -> None:
             queries.beat(db, role, pid, dict(note), self._clock.now())
+            clocks.notice(db, self._clock)
             if role == EAR:
                 self._ear.listens(db, pid)
 

@@ -15,12 +15,15 @@ from relay.clock import SET, Clock
 from relay.store.sqlite import ask, sending
 from relay.store.values import Callback
 
-UNSEEN = 60_000  # ms for which nobody may have looked at the clock, where no sender was there to
+UNSEEN = 60_000  # ms for which nobody may have looked at the clock, where no process was there to
+SEEN = 2_000  # ms by which somebody who gives signs of life saw it later
 HEARD = 20_000  # messages, from the newest, that are compared with attempts
 ECHOES = 600_000  # ms after its start in which what came back is compared with an attempt
 
 _MARK = "SELECT value FROM meta WHERE key = 'clock'"
 _SET_MARK = "INSERT OR REPLACE INTO meta VALUES ('clock', ?)"
+_NOTICED = "SELECT value FROM meta WHERE key = 'clock_noticed'"
+_NOTICE = "INSERT OR REPLACE INTO meta VALUES ('clock_noticed', ?)"
 _FORWARD = "SELECT value FROM meta WHERE key = 'clock_put_forward'"
 _PUT_FORWARD = "INSERT OR REPLACE INTO meta VALUES ('clock_put_forward', ?)"
 _MOVES = (
@@ -73,23 +76,42 @@ def heed(connection: apsw.Connection, clock: Clock) -> int:
     """Move everything by as much as the clock was set since the last time; how much that was."""
     by = set_since(connection, clock)
     if by:
-        shift(connection, clock, by, UNSEEN)
+        noticed_at = _noticed_at(connection, clock)
+        within = UNSEEN if noticed_at is None else SEEN
+        shift(connection, clock, by, within, noticed_at)
     else:
         _mark(connection, clock)
     return by
 
 
-def shift(connection: apsw.Connection, clock: Clock, by: int, within: int) -> None:
-    """Move what was written by the clock as it was; what was written since, within so long, stays."""
+def notice(connection: apsw.Connection, clock: Clock) -> None:
+    """Note when the clock was set, where whoever is to heed that is not there: others go on writing."""
+    if set_since(connection, clock) and _noticed_at(connection, clock) is None:
+        connection.execute(_NOTICE, (f"{_ahead(clock)} {clock.now()}",))
+
+
+def _noticed_at(connection: apsw.Connection, clock: Clock) -> int | None:
+    """When somebody saw first that it is set as it is now."""
+    ahead, _, at = (ask.value(connection, _NOTICED) or "").partition(" ")
+    return int(at) if at and abs(int(ahead) - _ahead(clock)) < SET else None
+
+
+def shift(
+    connection: apsw.Connection, clock: Clock, by: int, within: int, noticed_at: int | None = None
+) -> None:
+    """Move what was written by the clock as it was; what was written since, within so long, stays.
+
+    It is as long before somebody noticed, where somebody did, and otherwise before now.
+    """
     now = clock.now()
     # Put forward, it leaves a time in which nobody wrote, unless it was put back shortly before.
-    since = now - (min(by // 2, within) if by > 0 else within)
+    since = (noticed_at or now) - (min(by // 2, within) if by > 0 else within)
     asked = {"by": by, "since": since, "now": now, "echoes": ECHOES, "heard": HEARD}
     connection.execute(_EXPIRES, {key: asked[key] for key in ("by", "since", "now")})
     sending.shift(connection, by, since, now)
     for move in _MOVES:
         connection.execute(move, {key: value for key, value in asked.items() if f":{key}" in move})
-    ask.every(connection, _PUT_FORWARD, (f"{now} {by}" if by > 0 else "0 0",))
+    ask.every(connection, _PUT_FORWARD, (f"{noticed_at or now} {by}" if by > 0 else "0 0",))
     _mark(connection, clock)
 
 
@@ -102,6 +124,7 @@ def as_moved(connection: apsw.Connection, callbacks: Sequence[Callback]) -> list
 
 def _mark(connection: apsw.Connection, clock: Clock) -> None:
     ask.every(connection, _SET_MARK, (f"{clock.era} {_ahead(clock)}",))
+    connection.execute("DELETE FROM meta WHERE key = 'clock_noticed'")
 
 
 def _ahead(clock: Clock) -> int:
