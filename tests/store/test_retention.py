@@ -11,6 +11,7 @@ import pytest
 from bots import ANN, EAST, MIRROR, ONE, TWO, WEST, deliveries, entry, make_bot, messages, receive, rule
 from structlog.testing import capture_logs
 
+from relay import retention as chores
 from relay.errors import StorageError
 from relay.retention import SLACK, Retention, RetentionSettings
 from relay.store.past import Kept
@@ -291,3 +292,22 @@ async def test_a_platform_whose_clock_is_ahead_makes_nothing_go_early() -> None:
         before = await rows(bot)
         await by_the_platform(bot, bot.clock.now() + 3650 * DAY).round()
         assert await rows(bot) == before
+
+
+@rule
+async def test_what_was_kept_while_the_clock_was_a_year_ahead_holds_up_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chores, "LOOKED_AT", 2)
+    async with make_bot(MIRROR) as bot:
+        bot.clock.set_by(365 * 24 * HOUR)
+        await mirrored(bot, "one", "two", "three")
+        bot.clock.heed()
+        bot.clock.set_by(-365 * 24 * HOUR)
+        bot.clock.heed()
+        await mirrored(bot, "four", "five", "six")
+        bot.clock.jump(31 * 24 * HOUR)
+        await mirrored(bot, "seven")
+        await chore(bot).round()
+        texts = {str(row["text"]) for row in await messages(bot)}
+        assert texts == {"one", "two", "three", "seven"}

@@ -78,26 +78,31 @@ class _Walk:
     remove: Callable[[apsw.Connection, Sequence[Place], int], tuple[int, bool]]
 
 
+def _passed_by(at: str, table: str) -> str:
+    """Whether the walk goes on behind a row: it is old, or was kept while the clock was far ahead."""
+    return f"{at} < ?1 OR {at} > (SELECT {at.rpartition('.')[2]} FROM {table} ORDER BY id DESC LIMIT 1)"
+
+
 def _by_id(columns: str, table: str) -> str:
     return f"SELECT {columns} FROM {table} WHERE id > ?3 ORDER BY id LIMIT ?2"
 
 
 _WALKS: Mapping[Kept, _Walk] = {
     Kept.MESSAGES: _Walk(
-        _by_id(f"m.id, m.received_at < ?1, {_MAY_GO}", "messages m"), (0,), _remove_messages
+        _by_id(f"m.id, {_passed_by('m.received_at', 'messages')}, {_MAY_GO}", "messages m"), (0,), _remove_messages
     ),
     Kept.EVENTS: _Walk(
-        _by_id(f"e.id, e.received_at < ?1, {_EVENT_MAY_GO}", "events e"),
+        _by_id(f"e.id, {_passed_by('e.received_at', 'events')}, {_EVENT_MAY_GO}", "events e"),
         (0,),
         _each(f"DELETE FROM events AS e WHERE {_EVENT_MAY_GO} AND e.id = ?2"),
     ),
     Kept.DAMAGED: _Walk(
-        _by_id("id, received_at < ?1, 1", "damaged"),
+        _by_id(f"id, {_passed_by('received_at', 'damaged')}, received_at < ?1", "damaged"),
         (0,),
         _each("DELETE FROM damaged WHERE received_at < ?1 AND id = ?2"),
     ),
     Kept.SOURCES: _Walk(
-        _by_id(f"s.id, s.at < ?1, {_SOURCE_MAY_GO}", "sources s"),
+        _by_id(f"s.id, {_passed_by('s.at', 'sources')}, {_SOURCE_MAY_GO}", "sources s"),
         (0,),
         _each(
             "DELETE FROM copies WHERE source = ?2"
