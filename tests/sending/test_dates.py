@@ -7,6 +7,7 @@ from email.utils import formatdate
 from bots import ANN, EAST, make_bot, rule, states
 
 from relay.dates import PlatformClock
+from relay.simulator.fault import Fault, Kind
 from relay.testing import ManualClock
 
 HOUR = 3_600
@@ -36,6 +37,24 @@ async def test_a_clock_that_is_set_while_nobody_sends_lets_nothing_expire_and_no
             assert await states(bot) == ["queued"]
             await bot.pass_time(61)
             assert await states(bot) == ["accepted"]
+
+
+@rule
+async def test_a_clock_that_is_set_leaves_a_pause_as_long_as_it_was() -> None:
+    for hours in (1, -1):
+        async with make_bot(REPLY.replace("60s", "0s"), configured=True) as bot:
+            bot.simulator.faults.add(Fault(Kind.ERRCODE, path="/wechat/sendMessage", errcode=407, times=None))
+            bot.simulator.say(EAST, ANN, "price?")
+            await bot.work()
+            (before,) = await bot.store.pauses()
+            bot.clock.set_by(hours * HOUR)
+            await bot.restart()
+            await bot.work()
+            (after,) = await bot.store.pauses()
+            assert after.until - before.until == hours * HOUR * 1_000
+
+
+# -- the platform's ------------------------------------------------------------
 
 
 def test_the_platforms_clock_is_known_by_its_dates_however_ours_is_set() -> None:

@@ -47,6 +47,7 @@ _MOVES = (
     UPDATE attempts INDEXED BY attempts_pace SET started_at = started_at + :by, ended_at = ended_at + :by
     WHERE started_at >= :now - :by - :echoes AND started_at NOT BETWEEN :since AND :now
     """,
+    "UPDATE pauses SET until = until + :by",  # none but the sender writes these
     "UPDATE processes SET beat = beat + :by WHERE beat NOT BETWEEN :since AND :now",
     """
     UPDATE meta SET value = CAST(CAST(value AS INTEGER) + :by AS TEXT)
