@@ -91,10 +91,12 @@ class Sender:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until told to stop, then wait for the answers that are due."""
-        while not stop.is_set():
-            if not await self.step():
-                await self._watch.wait(self._idle())
-        await self._requests.wait()
+        try:
+            while not stop.is_set():
+                if not await self.step():
+                    await self._watch.wait(self._idle())
+        finally:  # what is on its way would become unknown with us, also where a full disk ends us
+            await self._requests.wait()
         for errands in (self._errands, self._asking, self._repairing, self._probing):
             await errands.cancel()
 

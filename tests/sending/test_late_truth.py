@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from bots import NORTH, ONE, REPLY, TWO, callback, entry, eventually, make_bot, receive, rule, states
-from sending.desk import LOST, Desk, ask_price, echo, fail, stand
+from bots import EAST, NORTH, ONE, REPLY, TWO, WEST, callback, entry, eventually, make_bot, receive, rule, states
+from sending.desk import LOST, Desk, ask_price, echo, fail, stand, start
+import pytest
 from structlog.testing import capture_logs
 
 from relay.errors import StorageError
-from relay.store.values import Result
+from relay.store.values import Intent, Result
 from relay.testing import Bot
 
 EXPIRE_AFTER = 1_800_000
@@ -172,3 +173,23 @@ async def test_results_that_the_disk_refuses_are_written_when_it_takes_them() ->
             await bot.pass_time(61)
         assert (await states(bot), len(desk.requests)) == (["delivered"], 1)
         assert [each["event"] for each in logs].count("results_not_recorded") == 3
+
+
+@rule
+async def test_a_write_that_the_disk_refuses_makes_nothing_unknown_that_is_on_its_way() -> None:
+    desk = Desk()
+    async with answering(desk) as bot:
+        await bot.sender.drain()
+        desk.closed = {EAST}
+        await ask_price(bot)
+        await start(bot, desk)
+        await ask_price(bot, "2", chat_wxid=WEST)
+
+        async def refuse(*_: object) -> list[Intent]:
+            desk.open()
+            raise StorageError("full")
+
+        bot.store.record_intent = refuse  # type: ignore[method-assign]
+        with pytest.raises(StorageError):
+            await bot.sender.run(asyncio.Event())
+        assert await states(bot) == ["accepted", "queued"]
