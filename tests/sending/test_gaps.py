@@ -233,6 +233,24 @@ async def test_a_receiver_that_ends_in_order_makes_no_gap() -> None:
         assert log_calls(bot) == 0
 
 
+@rule
+async def test_an_echo_that_is_fetched_is_no_word_of_staff_though_it_has_settled_its_forward() -> None:
+    async with make_bot(MIRROR + "include_own = true\n", configured=True) as bot:
+        await greet(bot, EAST, WEST)
+        await listen(bot, 70)
+        bot.simulator.faults.add(Fault(Kind.DROP, echoes_only=True, times=None))
+        bot.simulator.say(EAST, ANN, "one")
+        await bot.work()
+        bot.simulator.faults.clear()
+        bot.clock.jump(1_200)
+        await beat(bot)
+        bot.clock.jump(AFTER_THE_GAP)
+        await beat(bot)
+        await bot.sender.drain()  # before the router looks at what was fetched
+        await listen(bot, 5)
+        assert (said(bot, EAST).count("one"), said(bot, WEST).count("one")) == (1, 1)
+
+
 # -- silence -------------------------------------------------------------------
 
 

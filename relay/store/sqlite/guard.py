@@ -7,13 +7,17 @@ from typing import NamedTuple
 
 import apsw
 
+from relay.clock import CLOCKS_DIFFER
 from relay.store.sqlite import ask
+from relay.store.sqlite.ask import PLATFORM_AHEAD
 from relay.store.values import Identified
 from relay.wire.content import content_of, same_content
 
-_NEW = """
+# What the log told was said long before it was fetched, and its attempt was begun before that.
+_NEW = f"""
 SELECT id, account, wx_svrid, chat, chat_type, sender, type, time,
-       api_send_id || api_send_svrid, raw, received_at
+       api_send_id || api_send_svrid, raw, received_at,
+       CASE late WHEN 1 THEN min(time - {PLATFORM_AHEAD}, received_at) ELSE received_at END
 FROM messages INDEXED BY messages_new WHERE state = 'waiting' AND own IS NULL ORDER BY id LIMIT ?
 """
 
@@ -30,6 +34,7 @@ class _Candidate(NamedTuple):
     api_send: str
     raw: bytes
     received_at: int
+    said_at: int  #: as far as echoes go
 
     @property
     def scope(self) -> str:
@@ -55,7 +60,7 @@ WHERE a.account = :account AND a.started_at >= {since} AND d.target = :chat AND 
 _MAY_BE_ECHO = (
     _MAY_COME_BACK.format(index="INDEXED BY attempts_awaited", since=":possible AND a.echo IS NULL")
     + " UNION ALL "
-    + _MAY_COME_BACK.format(index="INDEXED BY attempts_pace", since=":again AND a.echo IS NOT NULL")
+    + _MAY_COME_BACK.format(index="INDEXED BY attempts_pace", since=":again AND a.started_at <= :until AND a.echo IS NOT NULL")
 )
 ECHO_EXPECTED = 60_000  # ms in which an own message may be the echo of anything that has none yet
 ECHO_POSSIBLE = 86_400_000  # ms in which the same content may be the echo of what has none yet
@@ -135,9 +140,10 @@ def _may_be_echo(connection: apsw.Connection, new: _Candidate) -> bool:
         "id": new.id,
         "account": new.account,
         "chat": new.chat,
-        "expected": new.received_at - ECHO_EXPECTED,
-        "possible": new.received_at - ECHO_POSSIBLE,
-        "again": new.received_at - ECHO_AGAIN,
+        "expected": new.said_at - ECHO_EXPECTED,
+        "possible": new.said_at - ECHO_POSSIBLE,
+        "again": new.said_at - ECHO_AGAIN,
+        "until": new.said_at + 2 * CLOCKS_DIFFER,
     }
     said = content_of(new.raw)
     return any(
