@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from email.utils import formatdate
 
 import pytest
 from bots import MIRROR, NORTH, REPLY, WEST, deliveries, entry, make_bot, receive, rule, states
@@ -23,7 +25,9 @@ from sending.servers import (
     speaks_no_tls,
 )
 
+from relay.attempts import asked_rest
 from relay.client import HttpTransport
+from relay.wire.answers import read_answer
 from relay.testing import Bot
 
 LIMIT = 0.25  # seconds for a whole call where no answer is to come
@@ -173,3 +177,14 @@ async def test_an_error_holds_neither_address_nor_token() -> None:
         assert error is not None
         assert "127.0.0.1" not in error
         assert "t1" not in error
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_a_rest_until_a_date_is_as_long_as_the_platforms_own_clock_says(hours: int) -> None:
+    now, told = 1_700_000_000, 1_700_000_000 + 3_600 * hours
+    answer = replace(
+        read_answer(429, b"{}"),
+        retry_after=formatdate(told + 60, usegmt=True),
+        date=formatdate(told, usegmt=True),
+    )
+    assert asked_rest(answer, now * 1_000) == 60_000
