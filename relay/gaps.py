@@ -72,6 +72,8 @@ class Gaps:
         if pulled.word is Word.SILENT and not self._is_hopeless(repair):
             await self._store.postpone(repair)
             return False
+        if pulled.word is Word.REFUSED:
+            await self._store.ask_others(repair)
         self._recovered += pulled.recovered
         if not await self._store.repaired(repair):
             log.info("gap_repaired", messages=self._recovered)

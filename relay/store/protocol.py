@@ -200,6 +200,9 @@ class Store(Protocol):
     async def postpone(self, repair: Repair) -> None:
         """Let every other chat be fetched first."""
 
+    async def ask_others(self, repair: Repair) -> None:
+        """Have a room fetched by others of ours who heard it, where it was its acting account's turn."""
+
     async def repaired(self, repair: Repair) -> int:
         """A chat has been fetched; how many are left."""
 

@@ -139,6 +139,24 @@ async def test_a_room_is_fetched_once_however_many_of_ours_are_in_it() -> None:
 
 
 @rule
+async def test_a_room_whose_acting_account_is_told_nothing_is_fetched_by_another_of_ours() -> None:
+    async with make_bot(MIRROR, accounts=(ONE, TWO), configured=True) as bot:
+        await greet(bot, EAST)
+        await beat(bot)
+        bot.clock.jump(30)
+        bot.simulator.faults.add(Fault(Kind.DROP, times=None))
+        bot.simulator.say(EAST, ANN, "one")
+        await bot.simulator.settle()
+        bot.simulator.faults.clear()
+        bot.clock.jump(30)
+        await beat(bot)
+        for _ in range(2):  # with the last svrid, and without
+            bot.simulator.faults.add(Fault(Kind.ERRCODE, path=LOG, errcode=406, target=EAST))
+        await listen(bot, AFTER_THE_GAP + 10)
+        assert said(bot, WEST) == ["hello", "one"]
+
+
+@rule
 async def test_chats_where_somebody_spoke_last_are_fetched_first_and_within_the_budget() -> None:
     rooms = {f"R:{number}": (ONE, ANN, BEN) for number in range(6)}
     toml = MIRROR + "[delivery]\nrepair_calls_per_minute = 2\n"

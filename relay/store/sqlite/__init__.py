@@ -281,6 +281,9 @@ class SqliteStore:
     async def postpone(self, repair: Repair) -> None:
         await self._db.write(lambda db: gaps.postpone(db, repair), synced=False)
 
+    async def ask_others(self, repair: Repair) -> None:
+        await self._db.write(lambda db: gaps.ask_others(db, repair), synced=False)
+
     async def repaired(self, repair: Repair) -> int:
         return await self._db.write(lambda db: gaps.repaired(db, repair), synced=False)
 

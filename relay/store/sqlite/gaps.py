@@ -117,6 +117,18 @@ def chats_of(connection: apsw.Connection, gap: Gap) -> list[tuple[Repair, int]]:
     return found
 
 
+def ask_others(connection: apsw.Connection, repair: Repair) -> None:
+    """List a room for its other ears: the one that acts there is told nothing, and may be ours no more."""
+    if repair.account != ask.value(connection, "SELECT acting FROM rooms WHERE chat = ?", (repair.chat,)):
+        return
+    for (account,) in ask.every(connection, _EARS, (repair.chat, LATELY)):
+        if account != repair.account:
+            asked = (repair.chat, account, repair.begins)
+            svrid, heard_at = ask.first(connection, _LAST_BEFORE, asked) or ("", 0)
+            row = (account, repair.chat, svrid, repair.begins, repair.ends, heard_at)
+            connection.execute(_REPAIR, row)
+
+
 def begin_repair(connection: apsw.Connection, gap: Gap, chats: list[tuple[Repair, int]]) -> None:
     """List the chats that are to be fetched because of a gap; one that is listed already keeps its begin."""
     rows = [
