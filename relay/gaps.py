@@ -75,6 +75,9 @@ class Gaps:
         if pulled.word is Word.REFUSED:
             await self._store.ask_others(repair)
         self._recovered += pulled.recovered
+        if pulled.goes_on not in ("", repair.after):
+            await self._store.repaired_until(repair, pulled.goes_on)
+            return True
         if not await self._store.repaired(repair):
             log.info("gap_repaired", messages=self._recovered)
             self._recovered = 0

@@ -38,11 +38,15 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What the log said; `reaches` is the time of the last thing in it, by the platform's clock."""
+    """What the log said; `reaches` is the time of the last thing in it, by the platform's clock.
+
+    `goes_on` is the svrid behind which there is more of it than is read at once.
+    """
 
     word: Word
     reaches: int = 0
     recovered: int = 0
+    goes_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +83,27 @@ class History:
 
     async def pull(self, wanted: Wanted, budget: Budget) -> Pulled:
         """Read the log of one chat, and keep what is new in it."""
-        found = await self._read(wanted, wanted.after, budget)
-        if found is Word.REFUSED and wanted.after:  # it may have forgotten the message to begin after
-            found = await self._read(wanted, "", budget)
-        if isinstance(found, Word):
-            return Pulled(found)
+        read = await self._read(wanted, wanted.after, budget)
+        if read is Word.REFUSED and wanted.after:  # it may have forgotten the message to begin after
+            read = await self._read(wanted, "", budget)
+        if isinstance(read, Word):
+            return Pulled(read)
+        found, goes_on = read
         new = [each for each in found if _own(each) or each.time <= wanted.until]
         recovered = 0
         for at in range(0, len(new), TOGETHER):
             recovered += await self._store.recover(new[at : at + TOGETHER])
         if recovered:
             log.info("messages_recovered", account=wanted.account, chat=wanted.chat, count=recovered)
-        return Pulled(Word.TOLD, max((each.time for each in found), default=0), recovered)
+        return Pulled(Word.TOLD, max((each.time for each in found), default=0), recovered, goes_on)
 
-    async def _read(self, wanted: Wanted, after: str, budget: Budget) -> list[Entry] | Word:
-        """Everything that was said since, oldest first."""
+    async def _read(self, wanted: Wanted, after: str, budget: Budget) -> tuple[list[Entry], str] | Word:
+        """What was said since, oldest first, and the svrid behind which it goes on, if it does."""
         query = {"wxid": wanted.account, "chat_wxid": wanted.chat, "direction": NEWER if after else OLDER}
         if after:
             query["svrid"] = after
         found: list[Entry] = []
+        goes_on = ""
         for page in range(1, MOST_PAGES + 1):
             budget.use(self._clock.steady())
             answer = await self._client.get("/wechat/chatLogs", _paged(query, page))
@@ -106,10 +112,11 @@ class History:
             entries = read_entries(CHAT_MSG, "", list_of(answer)).entries
             found += _of_chat(entries, wanted)
             ends = len(entries) < PAGE_SIZE and page >= read_pages(answer)
+            goes_on = entries[-1].svrid if entries and after and not ends else ""
             if ends or not entries or (not after and entries[-1].time < wanted.since):
                 break
         self._rests = 0
-        return sorted(found, key=lambda each: each.time) if after else _since(found, wanted.since)
+        return (sorted(found, key=_time) if after else _since(found, wanted.since)), goes_on
 
     def _unanswered(self, answer: Answer | NoAnswer) -> Word:
         ending = classify(answer)
@@ -135,7 +142,11 @@ def _of_chat(read: Sequence[Entry], wanted: Wanted) -> list[Entry]:
 
 def _since(newest_first: Sequence[Entry], since: int) -> list[Entry]:
     recent = [each for each in reversed(newest_first) if each.time >= since]
-    return sorted(recent, key=lambda each: each.time)
+    return sorted(recent, key=_time)
+
+
+def _time(entry: Entry) -> int:
+    return entry.time
 
 
 def _own(entry: Entry) -> bool:

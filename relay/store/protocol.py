@@ -203,6 +203,9 @@ class Store(Protocol):
     async def ask_others(self, repair: Repair) -> None:
         """Have a room fetched by others of ours who heard it, where it was its acting account's turn."""
 
+    async def repaired_until(self, repair: Repair, after: str) -> None:
+        """A chat has been fetched as far as the message with this svrid."""
+
     async def repaired(self, repair: Repair) -> int:
         """A chat has been fetched; how many are left."""
 

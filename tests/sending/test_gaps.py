@@ -25,6 +25,7 @@ from bots import (
 from sending.desk import stand
 from structlog.testing import capture_logs
 
+from relay import history
 from relay.simulator.fault import Fault, Kind, When
 from relay.store.sqlite import gaps
 from relay.testing import Bot
@@ -425,3 +426,16 @@ async def test_where_there_are_too_many_chats_those_are_fetched_where_somebody_s
         await greet(bot, EAST)
         await be_deaf(bot, "one")
         assert said(bot, WEST) == ["hello", "one"]
+
+
+@rule
+async def test_a_chat_in_which_more_was_said_than_is_read_at_once_is_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(history, "MOST_PAGES", 2)
+    monkeypatch.setattr(history, "PAGE_SIZE", 2)
+    async with make_bot(MIRROR, configured=True) as bot:
+        await greet(bot, EAST)
+        await be_deaf(bot, *"abcdefg")
+        assert said(bot, WEST) == ["hello", *"abcdefg"]
+        assert await bot.store.repairs(1) == []

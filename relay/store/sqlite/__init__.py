@@ -284,6 +284,9 @@ class SqliteStore:
     async def ask_others(self, repair: Repair) -> None:
         await self._db.write(lambda db: gaps.ask_others(db, repair), synced=False)
 
+    async def repaired_until(self, repair: Repair, after: str) -> None:
+        await self._db.write(lambda db: gaps.repaired_until(db, repair, after), synced=False)
+
     async def repaired(self, repair: Repair) -> int:
         return await self._db.write(lambda db: gaps.repaired(db, repair), synced=False)
 

@@ -152,6 +152,13 @@ def postpone(connection: apsw.Connection, repair: Repair) -> None:
     )
 
 
+def repaired_until(connection: apsw.Connection, repair: Repair, after: str) -> None:
+    """Go on behind this message the next time, whatever else there is to do first."""
+    connection.execute(
+        "UPDATE repairs SET after = ? WHERE account = ? AND chat = ?", (after, repair.account, repair.chat)
+    )
+
+
 def repaired(connection: apsw.Connection, repair: Repair) -> int:
     """A chat has been fetched; how many are left. One that a later gap needs too stays listed."""
     connection.execute(
