@@ -28,7 +28,7 @@ from structlog.testing import capture_logs
 from relay import history
 from relay.simulator.fault import Fault, Kind, When
 from relay.store.sqlite import gaps
-from relay.testing import Bot
+from relay.testing import Bot, ManualClock
 
 SEND, LOG = "/wechat/sendMessage", "/wechat/chatLogs"
 AFTER_THE_GAP = 6  # seconds in which what is live goes first
@@ -388,6 +388,22 @@ async def test_what_is_decided_by_a_clock_that_was_set_while_no_sender_was_there
         await bot.restart()
         await bot.work()
         assert await states(bot) == ["accepted"]
+
+
+@rule
+async def test_a_machine_that_is_started_anew_with_an_earlier_time_may_have_missed_something(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        await greet(bot, EAST)
+        await listen(bot, 3)
+        monkeypatch.setattr(ManualClock, "era", "after the start")
+        bot.clock.set_by(-3_600)
+        bot.clock.heed()
+        bot.clock.jump(600)
+        await bot.restart()
+        await listen(bot, AFTER_THE_GAP)
+        assert log_calls(bot) > 0
 
 
 # -- what took effect twice ----------------------------------------------------

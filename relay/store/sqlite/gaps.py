@@ -10,6 +10,7 @@ from relay.store.values import Gap, Repair
 DEAF = 5_000  # ms without a sign of life of any receiver, which gives one every second
 DEAD = 3_000  # ms after which a receiver that another one has followed is dead
 MOST_CHATS = 5_000  # where somebody spoke last
+LONG = 86_400_000  # ms that a silence may have lasted which no clock tells of
 FORGOTTEN = 30 * 86_400_000  # ms after which nobody asks for a gap any more
 LATELY = 200  # messages of a chat, from the newest, among which its ears are looked for
 
