@@ -65,7 +65,11 @@ def asked_rest(answer: Answer, now: int) -> int | None:
     """Milliseconds for which the platform asks to be left alone, within bounds; None for nonsense."""
     text = answer.retry_after.strip()
     try:
-        rest = float(text) * 1000 if text.isascii() and text[:1].isdigit() else _until(text) - _told_at(answer, now)
+        rest = (
+            float(text) * 1000
+            if text.isascii() and text[:1].isdigit()
+            else _until(text) - _told_at(answer, now)
+        )
     except (ValueError, OverflowError):
         return None
     return round(min(max(rest, SHORTEST_REST), LONGEST_REST)) if math.isfinite(rest) and rest > 0 else None

@@ -27,8 +27,8 @@ from sending.servers import (
 
 from relay.attempts import asked_rest
 from relay.client import HttpTransport
-from relay.wire.answers import read_answer
 from relay.testing import Bot
+from relay.wire.answers import read_answer
 
 LIMIT = 0.25  # seconds for a whole call where no answer is to come
 PATIENCE = 10.0  # seconds where one is, however busy the machine

@@ -23,58 +23,12 @@ from bots import (
     states,
 )
 from sending.desk import stand
+from sending.silence import AFTER_THE_GAP, LOG, SEND, be_deaf, beat, greet, listen, log_calls, miss
 from structlog.testing import capture_logs
 
 from relay import history
 from relay.simulator.fault import Fault, Kind, When
 from relay.store.sqlite import gaps
-from relay.testing import Bot, ManualClock
-
-SEND, LOG = "/wechat/sendMessage", "/wechat/chatLogs"
-AFTER_THE_GAP = 6  # seconds in which what is live goes first
-
-
-async def beat(bot: Bot) -> None:
-    """The receiver gives a sign of life, as it does every second."""
-    await bot.store.beat("receiver", 1, {})
-
-
-async def listen(bot: Bot, seconds: float) -> None:
-    """Let time pass with a receiver that lives."""
-    for _ in range(int(seconds)):
-        await bot.pass_time(1)
-        await beat(bot)
-    await bot.work()
-
-
-async def miss(bot: Bot, chat: str, *texts: str, sender: str = ANN) -> None:
-    """Something is said, and no callback of it arrives."""
-    for text in texts:
-        bot.simulator.faults.add(Fault(Kind.DROP, times=len(ROOMS)))
-        bot.simulator.say(chat, sender, text)
-        await bot.simulator.settle()
-        bot.simulator.faults.clear()
-
-
-async def be_deaf(bot: Bot, *texts: str, chat: str = EAST, seconds: float = 60) -> None:
-    """No receiver lives for so long; these words are said meanwhile."""
-    await beat(bot)
-    bot.clock.jump(seconds / 2)
-    await miss(bot, chat, *texts)
-    bot.clock.jump(seconds / 2)
-    await beat(bot)
-    await listen(bot, AFTER_THE_GAP)
-
-
-async def greet(bot: Bot, *chats: str) -> None:
-    """Let the bot know these chats."""
-    for chat in chats:
-        bot.simulator.say(chat, BEN, "hello")
-    await bot.work()
-
-
-def log_calls(bot: Bot) -> int:
-    return sum(1 for each in bot.simulator.ledger.requests if each.path == LOG)
 
 
 @rule
@@ -305,108 +259,6 @@ async def test_absence_is_not_proven_by_a_time_in_which_nobody_listened() -> Non
 
 
 # -- a clock that is set -------------------------------------------------------
-
-
-@pytest.mark.parametrize("hours", [1, -1])
-@rule
-async def test_a_clock_that_is_set_confirms_nothing_early_and_nothing_late(hours: int) -> None:
-    async with make_bot(REPLY, configured=True) as bot:
-        bot.simulator.say(EAST, ANN, "price")
-        await bot.work()
-        bot.clock.set_by(3_600 * hours)
-        await bot.work()
-        await bot.pass_time(58)
-        assert await states(bot) == ["accepted"]
-        await bot.pass_time(3)
-        assert await states(bot) == ["delivered"]
-
-
-@pytest.mark.parametrize("hours", [1, -1])
-@rule
-async def test_a_clock_that_is_set_lets_nothing_expire(hours: int) -> None:
-    async with make_bot(REPLY + 'delay = "20m"\n', configured=True) as bot:
-        bot.simulator.say(EAST, ANN, "price")
-        await bot.work()
-        await bot.pass_time(2)
-        bot.clock.set_by(3_600 * hours)
-        await bot.work()
-        await bot.pass_time(1_190)
-        assert await states(bot) == ["queued"]
-        await bot.pass_time(10)
-        assert await states(bot) == ["accepted"]
-
-
-@rule
-async def test_a_clock_that_is_put_forward_lets_nobody_send_faster() -> None:
-    async with make_bot(REPLY + "[delivery]\nper_minute = 2\n", configured=True) as bot:
-        for number in range(4):
-            bot.simulator.say(EAST, ANN, f"price {number}")
-        await bot.work()
-        bot.clock.set_by(3_600)
-        await bot.work()
-        assert said(bot, EAST).count("ten") == 2
-        await bot.pass_time(60)
-        assert said(bot, EAST).count("ten") == 4
-
-
-@rule
-async def test_a_clock_that_is_put_back_makes_no_gap() -> None:
-    async with make_bot(MIRROR, configured=True) as bot:
-        await greet(bot, EAST)
-        await listen(bot, 5)
-        bot.clock.set_by(-3_600)
-        await listen(bot, 10)
-        assert log_calls(bot) == 0
-
-
-@rule
-async def test_a_clock_that_jumps_ahead_may_be_that_of_a_machine_that_stood_still() -> None:
-    async with make_bot(MIRROR, configured=True) as bot:
-        await greet(bot, EAST)
-        await listen(bot, 5)
-        bot.clock.set_by(3_600)
-        await listen(bot, 10)
-        assert log_calls(bot) > 0
-
-
-@pytest.mark.parametrize("hours", [1, -1])
-@rule
-async def test_what_is_decided_by_a_clock_that_was_set_while_no_sender_was_there_keeps_its_time(
-    hours: int,
-) -> None:
-    async with make_bot(REPLY, configured=True) as bot:
-        await bot.work()
-        bot.clock.set_by(3_600 * hours)
-        bot.clock.heed()  # nobody sends who would
-        await bot.store.beat("router", 2, {})
-        bot.clock.jump(1)
-        await receive(bot, entry("1", "price"))
-        await bot.receiver.taken_in()
-        await bot.router.drain()
-        bot.clock.jump(300)
-        await bot.store.beat("router", 2, {})
-        await bot.restart()
-        await bot.work()
-        assert await states(bot) == ["accepted"]
-
-
-@rule
-async def test_a_machine_that_is_started_anew_with_an_earlier_time_may_have_missed_something(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async with make_bot(MIRROR, configured=True) as bot:
-        await greet(bot, EAST)
-        await listen(bot, 3)
-        monkeypatch.setattr(ManualClock, "era", "after the start")
-        bot.clock.set_by(-3_600)
-        bot.clock.heed()
-        bot.clock.jump(600)
-        await bot.restart()
-        await listen(bot, AFTER_THE_GAP)
-        assert log_calls(bot) > 0
-
-
-# -- what took effect twice ----------------------------------------------------
 
 
 @rule

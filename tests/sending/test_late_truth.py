@@ -5,9 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from bots import EAST, NORTH, ONE, REPLY, TWO, WEST, callback, entry, eventually, make_bot, receive, rule, states
-from sending.desk import LOST, Desk, ask_price, echo, fail, stand, start
 import pytest
+from bots import (
+    EAST,
+    NORTH,
+    ONE,
+    REPLY,
+    TWO,
+    WEST,
+    callback,
+    entry,
+    eventually,
+    make_bot,
+    receive,
+    rule,
+    states,
+)
+from sending.desk import LOST, Desk, ask_price, echo, fail, stand, start
 from structlog.testing import capture_logs
 
 from relay.errors import StorageError
@@ -189,7 +203,7 @@ async def test_a_write_that_the_disk_refuses_makes_nothing_unknown_that_is_on_it
             desk.open()
             raise StorageError("full")
 
-        bot.store.record_intent = refuse  # type: ignore[method-assign]
+        bot.store.record_intent = refuse  # type: ignore[assignment, method-assign]
         with pytest.raises(StorageError):
             await bot.sender.run(asyncio.Event())
         assert await states(bot) == ["accepted", "queued"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from bots import ANN, BEN, EAST, MIRROR, ONE, REPLY, WEST, deliveries, make_bot, rule, said, states
 from sending.desk import stand
-from sending.test_gaps import listen
+from sending.silence import listen
 
 from relay.simulator.fault import Fault, Kind, When
 from relay.testing import Bot

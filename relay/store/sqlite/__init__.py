@@ -108,8 +108,7 @@ class SqliteStore:
         received_at: int | None = None,
     ) -> int:
         now = self._clock.now() if received_at is None else received_at
-        callback = Callback(entries, accounts, now, damaged)
-        return await self._db.share(ingest.ingest_all, callback)
+        return await self._db.share(ingest.ingest_all, Callback(entries, accounts, now, damaged))
 
     async def damaged(self, limit: int) -> list[Damaged]:
         return await self._db.read(lambda db: ingest.damaged(db, limit))
@@ -196,8 +195,7 @@ class SqliteStore:
     # -- the sender -----------------------------------------------------------
 
     async def begin_sending(self, resolve_within: int) -> int:
-        now = self._clock.now()
-        return await self._db.write(lambda db: sending.begin(db, resolve_within, now))
+        return await self._db.write(lambda db: sending.begin(db, resolve_within, self._clock.now()))
 
     async def due(self, depth: int) -> list[list[Delivery]]:
         now = self._clock.now()

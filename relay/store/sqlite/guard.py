@@ -60,7 +60,9 @@ WHERE a.account = :account AND a.started_at >= {since} AND d.target = :chat AND 
 _MAY_BE_ECHO = (
     _MAY_COME_BACK.format(index="INDEXED BY attempts_awaited", since=":possible AND a.echo IS NULL")
     + " UNION ALL "
-    + _MAY_COME_BACK.format(index="INDEXED BY attempts_pace", since=":again AND a.started_at <= :until AND a.echo IS NOT NULL")
+    + _MAY_COME_BACK.format(
+        index="INDEXED BY attempts_pace", since=":again AND a.started_at <= :until AND a.echo IS NOT NULL"
+    )
 )
 ECHO_EXPECTED = 60_000  # ms in which an own message may be the echo of anything that has none yet
 ECHO_POSSIBLE = 86_400_000  # ms in which the same content may be the echo of what has none yet

@@ -89,7 +89,9 @@ def _by_id(columns: str, table: str) -> str:
 
 _WALKS: Mapping[Kept, _Walk] = {
     Kept.MESSAGES: _Walk(
-        _by_id(f"m.id, {_passed_by('m.received_at', 'messages')}, {_MAY_GO}", "messages m"), (0,), _remove_messages
+        _by_id(f"m.id, {_passed_by('m.received_at', 'messages')}, {_MAY_GO}", "messages m"),
+        (0,),
+        _remove_messages,
     ),
     Kept.EVENTS: _Walk(
         _by_id(f"e.id, {_passed_by('e.received_at', 'events')}, {_EVENT_MAY_GO}", "events e"),
