@@ -103,6 +103,7 @@ class Evidence:
     deliveries: Sequence[Delivery] = ()
     attempts: Sequence[Attempt] = ()
     dead: Sequence[tuple[float, float]] = ()  #: when the receiver did not live
+    blind: Sequence[tuple[float, float]] = ()  #: when whoever pushes stood still, and could see no answer
     owed: Mapping[Heard, Counter[Wanted]] | None = None  #: what each message is to bring about
     per_minute: int = 450
 
@@ -277,9 +278,11 @@ def _too_many(events: Iterable[tuple[str, int]], limit: int, words: str) -> Iter
 
 def _second(evidence: Evidence) -> Iterator[str]:
     for push in evidence.pushes:
-        late = push.status is None or push.ended - push.began > SECOND
+        took = push.ended - push.began
+        seen = took - sum(max(0, min(push.ended, to) - max(push.began, at)) for at, to in evidence.blind)
+        late = seen > SECOND or (push.status is None and seen >= took)
         if late and not any(push.began <= up and down <= push.ended for down, up in evidence.dead):
-            yield f"{push.carried} was answered {push.status} after {push.ended - push.began:.0f} ms"
+            yield f"{push.carried} was answered {push.status} after {took:.0f} ms"
         elif push.status not in (None, 200):
             yield f"{push.carried} was answered {push.status}"
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from relay.simulator.app import Simulator
 from relay.simulator.ledger import Cause, Copy, Ledger, Message, PushState
 
 Owed = Callable[[Message], Counter[Wanted]]
+
+WINK = 0.02  # seconds between two looks whether time passes
+BLIND = 100.0  # ms from which on it stood still
 
 _SENT = (PushState.ANSWERED, PushState.TIMED_OUT, PushState.REFUSED)
 _OWN_ID = re.compile(r"[0-9a-f]+-(\d+)\.(\d+)")
@@ -39,8 +44,26 @@ class Watch:
         self.astray = False
         self.ended: dict[int, float] = {}
         self.dead: list[tuple[float, float]] = []
+        self.blind: list[tuple[float, float]] = []
         self._ledger = ledger
         ledger.watch(self._look)
+
+    @contextlib.asynccontextmanager
+    async def awake(self) -> AsyncIterator[None]:
+        """Notice, within the block, when this very process stood still, which is the platform as well."""
+
+        async def wink() -> None:
+            while True:
+                before = now()
+                await asyncio.sleep(WINK)
+                if now() - before > BLIND:
+                    self.blind.append((before, now()))
+
+        winking = asyncio.create_task(wink())
+        try:
+            yield
+        finally:
+            winking.cancel()
 
     def _look(self) -> None:
         last = self._ledger.last_push
@@ -86,6 +109,7 @@ def gather(
             for row in rows(folder, "SELECT delivery, number, account, started_at FROM attempts")
         ],
         dead=watch.dead,
+        blind=watch.blind,
         owed=_owed(ledger, owed) if owed else None,
     )
 

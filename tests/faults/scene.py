@@ -19,7 +19,7 @@ from processes.live import CUSTOMER, TEAMS, LiveBot, gone, platform, rooms, unti
 from relay.simulator.app import Simulator
 from relay.simulator.ledger import Message
 
-LOAD = 20  # messages a second, of which more than twice as many deliveries come
+LOAD = 10  # messages a second, of which more than twice as many deliveries come
 PATIENCE = 120.0  # seconds until everything rests: the log is asked for one chat a second
 RESTS = 1.0  # seconds for which nothing moves, until that is believed
 EVERYTHING = "everything"
@@ -177,4 +177,6 @@ async def scene(folder: Path, seed: object) -> AsyncIterator[Scene]:
     """A bot that serves, and its platform; what happens by chance is the same for the same seed."""
     async with platform(folder) as (simulator, bot):
         await bot.start()
-        yield Scene(simulator, bot, random.Random(str(seed)))
+        stage = Scene(simulator, bot, random.Random(str(seed)))
+        async with stage.watch.awake():
+            yield stage

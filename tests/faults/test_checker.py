@@ -173,6 +173,13 @@ def test_answers_that_come_late_never_or_with_another_status() -> None:
     assert [broken(replace(FINE, pushes=[each])) for each in bad] == [{Rule.SECOND}] * 3
 
 
+def test_whoever_stood_still_could_see_no_answer() -> None:
+    late = Pushed((SAID,), 0, 1_400, 200)
+    assert broken(replace(FINE, pushes=[late], blind=[(900, 1_350)])) == set()
+    assert broken(replace(FINE, pushes=[late], blind=[(900, 1_200)])) == {Rule.SECOND}
+    assert broken(replace(FINE, pushes=[replace(late, status=None)], blind=[(1_500, 1_900)])) == {Rule.SECOND}
+
+
 def test_a_receiver_that_does_not_live_owes_no_answer() -> None:
     late = Pushed((SAID,), 100, 1_200, None)
     assert broken(replace(FINE, pushes=[late], dead=[(90, 110)])) == set()

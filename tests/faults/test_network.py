@@ -43,8 +43,9 @@ async def behind(folder: Path, seed: object) -> AsyncIterator[tuple[Scene, Proxy
             )
             await bot.start()
             stage = Scene(simulator, bot, chance)
-            await stage.warm()
-            yield stage, calls, callbacks
+            async with stage.watch.awake():
+                await stage.warm()
+                yield stage, calls, callbacks
 
 
 @pytest.mark.long
