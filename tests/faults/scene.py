@@ -115,6 +115,7 @@ class Scene:
         down = now()
         with contextlib.suppress(ProcessLookupError):  # it may have ended by itself since
             os.kill(pid, signal.SIGKILL)
+        await until(lambda: gone(pid))  # or it would be taken for its successor
         if role == "receiver":
             task = asyncio.create_task(self._note_return(pid, down))
             self._down.add(task)

@@ -128,7 +128,7 @@ async def _warm(stage: Scene, team: int) -> None:
     ledger = stage.simulator.ledger
     before = len(ledger.effects(account=account(team)))
     stage.say(team)
-    await until(lambda: len(ledger.effects(account=account(team))) == before + 2)
+    await until(lambda: len(ledger.effects(account=account(team))) >= before + 2)
 
 
 def _answered(stage: Scene, team: int) -> int:
@@ -163,6 +163,7 @@ def test_whatever_was_known_when_it_was_killed_everything_holds(
         async with scene(tmp_path, f"{SEED}/{point}/{part}") as stage:
             for number in range(kills):
                 progress(f"{number} of {kills} kills")
+                await stage.bot.pid(role)  # whoever was killed last has a successor, who needs the database
                 async with POINTS[point](stage, number % TEAMS):
                     await stage.end(stage.chance.choice((role, role, EVERYTHING)))
                 stage.say(number % TEAMS, price=True)  # goes behind what is not known yet
