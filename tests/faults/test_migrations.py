@@ -1,6 +1,6 @@
 """kill -9 in the middle of a migration, at any step of it: the database is whole, and nothing is lost.
 
-RELAY_POINTS says how many kills there are (3), of databases that relays of any age have left.
+RELAY_POINTS says how many kills there are (50), of databases that relays of any age have left.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 
 from relay.store.migrate import migrations
 
-KILLS = int(os.environ.get("RELAY_POINTS", "3"))
+KILLS = int(os.environ.get("RELAY_POINTS", "50"))
 PART = 25
 PARTS = [min(PART, KILLS - begun) for begun in range(0, KILLS, PART)]
 SEED = os.environ.get("RELAY_SEED", "20261122")
