@@ -123,11 +123,12 @@ async def orphans(stage: Scene) -> None:
     """They hold their roles, though nobody hears from them; those who come next wait until they are gone."""
     assert stage.bot.process is not None
     old = {role: await stage.bot.pid(role) for role in ("sender", "router")}
-    down = now()
+    receiver, down = await stage.bot.pid("receiver"), now()
     signal_to(signal.SIGSTOP, list(old.values()))
     signal_to(signal.SIGKILL, [supervisor(stage)])
     await asyncio.to_thread(stage.bot.process.wait)
     await stage.bot.start()
+    await replaced(stage, "receiver", receiver)  # the old one may be who was found ready
     stage.watch.dead.append((down, now()))
     signal_to(signal.SIGCONT, [old["sender"]])  # the router is ended by its warden
     for role, pid in old.items():
