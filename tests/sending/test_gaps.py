@@ -196,6 +196,20 @@ async def test_a_receiver_that_was_killed_makes_a_gap_however_soon_another_follo
 
 
 @rule
+async def test_a_time_without_a_receiver_is_a_gap_however_short_it_was() -> None:
+    async with make_bot(MIRROR, configured=True) as bot:
+        await greet(bot, EAST)
+        await beat(bot)
+        await bot.store.leave("receiver", 1)
+        bot.clock.jump(1)
+        await miss(bot, EAST, "one")
+        bot.clock.jump(1)
+        await bot.store.beat("receiver", 2, {})
+        await listen(bot, AFTER_THE_GAP)
+        assert said(bot, WEST) == ["hello", "one"]
+
+
+@rule
 async def test_a_receiver_that_ends_in_order_makes_no_gap() -> None:
     async with make_bot(MIRROR, configured=True) as bot:
         await greet(bot, EAST)

@@ -333,7 +333,7 @@ class SqliteStore:
             self._ear.was_noted()
 
     async def leave(self, role: str, pid: int) -> None:
-        await self._db.write(lambda db: queries.leave(db, role, pid))
+        await self._db.write(lambda db: queries.leave(db, role, pid, self._clock.now()))
 
     async def messages(
         self, *, chats: Sequence[str] = (), since: int = 0, limit: int = 50

@@ -26,12 +26,11 @@ class Ear:
             silent = self._silence(now - set_by - before)
             if silent > gaps.DEAF:
                 gaps.note(connection, now - silent, now)
-            elif (
-                silent < -gaps.DEAF
-            ):  # the machine was started anew with an earlier time: nobody knows how long
+            elif silent < -gaps.DEAF:  # started anew with an earlier time: nobody knows how long it was off
                 gaps.miss(connection, now - max(-silent, gaps.LONG), now)
             elif (missing := self._put_forward()) > gaps.DEAF:
                 gaps.miss(connection, now - missing, now)
+        gaps.come(connection, now)
         gaps.live(connection, now)
 
     def was_noted(self) -> None:

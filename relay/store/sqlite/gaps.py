@@ -23,6 +23,10 @@ WHERE role = 'receiver' AND pid <> :pid AND beat BETWEEN :mourned + 1 AND :now -
 """
 _MOURNED = "SELECT value FROM meta WHERE key = 'receiver_died_at'"
 _MOURN = "INSERT OR REPLACE INTO meta VALUES ('receiver_died_at', ?)"
+_ANOTHER = "SELECT 1 FROM processes WHERE role = 'receiver' AND pid <> ? AND beat >= ? LIMIT 1"
+_LEFT = "SELECT value FROM meta WHERE key = 'receiver_left_at'"
+_LEAVE = "INSERT OR REPLACE INTO meta VALUES ('receiver_left_at', ?)"
+_STAY = "DELETE FROM meta WHERE key = 'receiver_left_at'"
 _GAP = "INSERT INTO gaps (begins, ends) VALUES (?, ?)"
 # Silence confirms nothing while nobody listens: what was to be confirmed by then waits as much longer.
 _WAIT_LONGER = """
@@ -65,6 +69,20 @@ def mourn(connection: apsw.Connection, pid: int, now: int) -> None:
     if died_at is not None:
         connection.execute(_MOURN, (str(died_at),))
         note(connection, died_at, now)
+
+
+def leave(connection: apsw.Connection, pid: int, now: int) -> None:
+    """A receiver ends in order: where it is the last one, nobody listens from here."""
+    if not ask.every(connection, _ANOTHER, (pid, now - DEAD)):
+        connection.execute(_LEAVE, (str(now),))
+
+
+def come(connection: apsw.Connection, now: int) -> None:
+    """A receiver begins: however short the time without one was, somebody may have spoken in it."""
+    left_at = ask.value(connection, _LEFT)
+    if left_at is not None:
+        connection.execute(_STAY)
+        miss(connection, min(int(left_at), now), now)
 
 
 def last_listened(connection: apsw.Connection) -> int | None:

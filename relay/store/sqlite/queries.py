@@ -9,7 +9,7 @@ from typing import Any
 
 import apsw
 
-from relay.store.sqlite import ask
+from relay.store.sqlite import ask, gaps
 from relay.store.states import DeliveryState
 from relay.wire.content import content_of, text_of
 
@@ -193,9 +193,11 @@ def beat(connection: apsw.Connection, role: str, pid: int, note: Row, now: int) 
     connection.execute("DELETE FROM processes WHERE beat < ?", (now - 60_000,))
 
 
-def leave(connection: apsw.Connection, role: str, pid: int) -> None:
+def leave(connection: apsw.Connection, role: str, pid: int, now: int) -> None:
     """Take a role that ends in order off the list."""
     connection.execute("DELETE FROM processes WHERE role = ? AND pid = ?", (role, pid))
+    if role == "receiver":
+        gaps.leave(connection, pid, now)
 
 
 def accounts(connection: apsw.Connection) -> list[str]:
