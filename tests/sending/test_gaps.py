@@ -195,18 +195,21 @@ async def test_a_receiver_that_was_killed_makes_a_gap_however_soon_another_follo
         assert log_calls(bot) == before
 
 
+@pytest.mark.parametrize("seconds", [1, 60])
 @rule
-async def test_a_time_without_a_receiver_is_a_gap_however_short_it_was() -> None:
+async def test_a_time_without_a_receiver_is_one_gap_however_short_it_was(seconds: int) -> None:
     async with make_bot(MIRROR, configured=True) as bot:
         await greet(bot, EAST)
         await beat(bot)
         await bot.store.leave("receiver", 1)
-        bot.clock.jump(1)
+        bot.clock.jump(seconds)
         await miss(bot, EAST, "one")
-        bot.clock.jump(1)
+        bot.clock.jump(seconds)
         await bot.store.beat("receiver", 2, {})
-        await listen(bot, AFTER_THE_GAP)
+        with capture_logs() as log:
+            await listen(bot, AFTER_THE_GAP)
         assert said(bot, WEST) == ["hello", "one"]
+        assert [line["seconds"] for line in log if line["event"] == "gap_found"] == [2 * seconds]
 
 
 @rule

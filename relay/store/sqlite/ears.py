@@ -21,6 +21,7 @@ class Ear:
         now, set_by = self._clock.now(), clocks.set_since(connection, self._clock)
         if not set_by:
             gaps.mourn(connection, pid, now)
+        left_at = gaps.take_left(connection)
         before = gaps.last_listened(connection)
         if before is not None:
             silent = self._silence(now - set_by - before)
@@ -28,9 +29,10 @@ class Ear:
                 gaps.note(connection, now - silent, now)
             elif silent < -gaps.DEAF:  # started anew with an earlier time: nobody knows how long it was off
                 gaps.miss(connection, now - max(-silent, gaps.LONG), now)
+            elif left_at is not None:  # however short it was, somebody may have spoken in it
+                gaps.note(connection, min(left_at, now), now)
             elif (missing := self._put_forward()) > gaps.DEAF:
                 gaps.miss(connection, now - missing, now)
-        gaps.come(connection, now)
         gaps.live(connection, now)
 
     def was_noted(self) -> None:

@@ -77,12 +77,13 @@ def leave(connection: apsw.Connection, pid: int, now: int) -> None:
         connection.execute(_LEAVE, (str(now),))
 
 
-def come(connection: apsw.Connection, now: int) -> None:
-    """A receiver begins: however short the time without one was, somebody may have spoken in it."""
+def take_left(connection: apsw.Connection) -> int | None:
+    """When the last receiver ended in order, to whoever comes first after it; None for all others."""
     left_at = ask.value(connection, _LEFT)
-    if left_at is not None:
-        connection.execute(_STAY)
-        miss(connection, min(int(left_at), now), now)
+    if left_at is None:
+        return None
+    connection.execute(_STAY)
+    return int(left_at)
 
 
 def last_listened(connection: apsw.Connection) -> int | None:
