@@ -11,18 +11,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from faults.parts import parts
 from faults.scene import EVERYTHING, SUPERVISOR, scene
 
 KILLS = int(os.environ.get("RELAY_KILLS", "1000"))
 SEED = os.environ.get("RELAY_SEED", "20261122")
 PART = 50  # kills of one bot: about two minutes
-PARTS = [min(PART, KILLS - begun) for begun in range(0, KILLS, PART)]
+PARTS = parts(KILLS, PART)
 VICTIMS = {"receiver": 4, "router": 4, "sender": 6, "console": 1, EVERYTHING: 4, SUPERVISOR: 1}
 """Whom it hits how often: the sender has most to lose, and a whole bot takes seconds to start."""
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("part", "kills"), list(enumerate(PARTS)))
+@pytest.mark.parametrize(("part", "kills"), PARTS)
 def test_whoever_is_killed_everything_holds(
     tmp_path: Path,
     part: int,

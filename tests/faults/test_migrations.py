@@ -18,12 +18,13 @@ from pathlib import Path
 
 import apsw
 import pytest
+from faults.parts import parts
 
 from relay.store.migrate import migrations
 
 KILLS = int(os.environ.get("RELAY_POINTS", "50"))
 PART = 25
-PARTS = [min(PART, KILLS - begun) for begun in range(0, KILLS, PART)]
+PARTS = parts(KILLS, PART)
 SEED = os.environ.get("RELAY_SEED", "20261122")
 TESTS = Path(__file__).parent.parent
 NEWEST = migrations()[-1][0]
@@ -133,7 +134,7 @@ class Upgrade:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("part", "kills"), list(enumerate(PARTS)))
+@pytest.mark.parametrize(("part", "kills"), PARTS)
 def test_a_migration_that_is_killed_loses_nothing(
     tmp_path: Path,
     part: int,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from faults.evidence import rows
 from faults.mixture import mixture
+from faults.parts import parts
 from faults.scene import EVERYTHING, ROLES, Scene, scene
 from processes.live import TEAMS, account
 
@@ -21,7 +22,7 @@ from relay.simulator.fault import REORDER_PATIENCE
 MIXTURES = int(os.environ.get("RELAY_MIXTURES", "20"))
 SEED = os.environ.get("RELAY_SEED", "20261122")
 PART = 10  # mixtures for one bot
-PARTS = [min(PART, MIXTURES - begun) for begun in range(0, MIXTURES, PART)]
+PARTS = parts(MIXTURES, PART)
 RATE = 10  # messages a second
 EACH = 5.0  # seconds of every mixture
 KILLED = 0.3  # of the mixtures
@@ -42,7 +43,7 @@ def duplicates(stage: Scene) -> tuple[int, int, int]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("part", "mixtures"), list(enumerate(PARTS)))
+@pytest.mark.parametrize(("part", "mixtures"), PARTS)
 def test_whatever_the_platform_mixes_up_everything_holds(
     tmp_path: Path, part: int, mixtures: int, record_property: Told, progress: Callable[[str], None]
 ) -> None:

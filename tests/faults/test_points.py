@@ -14,6 +14,7 @@ from pathlib import Path
 import apsw
 import pytest
 from faults.evidence import rows
+from faults.parts import parts
 from faults.scene import EVERYTHING, Scene, scene
 from processes.live import TEAMS, account, until
 
@@ -23,7 +24,7 @@ from relay.simulator.ledger import PushState
 KILLS = int(os.environ.get("RELAY_POINTS", "50"))
 SEED = os.environ.get("RELAY_SEED", "20261122")
 PART = 25  # kills of one bot
-PARTS = [min(PART, KILLS - begun) for begun in range(0, KILLS, PART)]
+PARTS = parts(KILLS, PART)
 SENDING = "SELECT count(*) FROM deliveries WHERE state = 'sending'"
 NOTICED = 1.0  # seconds until a caller that was killed is seen to have left
 PATHS = ("/wechat/sendMessage", "/wechat/forwardMsg")
@@ -147,7 +148,7 @@ POINTS: dict[str, Point] = {
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("part", "kills"), list(enumerate(PARTS)))
+@pytest.mark.parametrize(("part", "kills"), PARTS)
 @pytest.mark.parametrize("point", list(POINTS))
 def test_whatever_was_known_when_it_was_killed_everything_holds(
     tmp_path: Path,

@@ -21,6 +21,7 @@ import pytest
 from faults.checker import Evidence, Pushed, Rule, check
 from faults.evidence import gather, now, pushes_of, rows
 from faults.image import Disk, disk
+from faults.parts import parts
 from faults.scene import EVERYTHING, Scene, scene
 from faults.test_controls import without
 from processes.live import LiveBot, account, until
@@ -39,7 +40,7 @@ CUTS = int(os.environ.get("RELAY_POWER_CUTS", "200"))
 SEED = os.environ.get("RELAY_SEED", "20261122")
 RESTARTS = 5  # with what is left
 PART = 25  # cuts of one bot
-PARTS = [min(PART, CUTS - begun) for begun in range(0, CUTS, PART)]
+PARTS = parts(CUTS, PART)
 KEY = SECRETS["RELAY_AES_KEY"].encode()
 RATE, LASTS = 150.0, 90.0  # a second, and seconds
 QUIET = "R:10950000000000099"  # a room that no route and no rule is about
@@ -189,7 +190,7 @@ async def cuts(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("part", "count"), list(enumerate(PARTS)))
+@pytest.mark.parametrize(("part", "count"), PARTS)
 def test_a_power_cut_loses_nothing_that_was_answered_and_no_intent(
     disk: Disk,
     part: int,

@@ -20,6 +20,7 @@ import pytest
 from bots import callback, entry
 from faults.evidence import rows
 from faults.halting import sitecustomize as halting
+from faults.parts import parts
 from faults.scene import EVERYTHING, Scene, scene
 from faults.test_disks import traced
 from processes.live import LiveBot, gone, until
@@ -30,7 +31,7 @@ from relay.testing import SECRETS
 KILLS = int(os.environ.get("RELAY_POINTS", "50"))
 SEED = os.environ.get("RELAY_SEED", "20261122")
 PART = 25  # kills of one bot
-PARTS = [min(PART, KILLS - begun) for begun in range(0, KILLS, PART)]
+PARTS = parts(KILLS, PART)
 HALTING = Path(halting.__file__).parent
 PLACES = {halting.IN_A_REMOVAL: 8_000, halting.IN_A_VACUUM: 500, halting.BETWEEN: 8_000}
 """Where it is killed, and how many messages are there from long ago: a vacuum comes when they are gone."""
@@ -128,7 +129,7 @@ async def went(stage: Scene, messages: int) -> list[str]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("part", "kills"), list(enumerate(PARTS)))
+@pytest.mark.parametrize(("part", "kills"), PARTS)
 @pytest.mark.parametrize("place", list(PLACES))
 def test_whoever_is_killed_while_the_past_goes_everything_holds(
     tmp_path: Path,
@@ -198,7 +199,7 @@ async def kill_in_a_checkpoint(stage: Scene, victim: str) -> None:
 
 @traced
 @pytest.mark.long
-@pytest.mark.parametrize(("part", "kills"), list(enumerate(PARTS)))
+@pytest.mark.parametrize(("part", "kills"), PARTS)
 def test_whoever_is_killed_in_a_checkpoint_everything_holds(
     tmp_path: Path,
     part: int,

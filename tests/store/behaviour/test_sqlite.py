@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from faults.parts import parts
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from store.behaviour.coincidences import Coincidences
@@ -25,7 +26,7 @@ QUICK = settings(SLOW, max_examples=50, stateful_step_count=25, derandomize=True
 LONG = settings(SLOW, stateful_step_count=40, print_blob=True)
 EXAMPLES = int(os.environ.get("RELAY_EXAMPLES", "900"))
 PART = 150  # of them: about a minute
-PARTS = [min(PART, EXAMPLES - begun) for begun in range(0, EXAMPLES, PART)]
+PARTS = parts(EXAMPLES, PART)
 
 
 @cache
@@ -74,6 +75,6 @@ def test_the_store_does_what_the_model_does() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("part", "examples"), list(enumerate(PARTS)))
+@pytest.mark.parametrize(("part", "examples"), PARTS)
 def test_the_store_does_what_the_model_does_in_many_more_orders(part: int, examples: int) -> None:
     run_state_machine_as_test(SqliteMachine, settings=settings(LONG, max_examples=examples))
