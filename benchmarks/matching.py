@@ -22,12 +22,12 @@ from typing import Any, NamedTuple, cast
 
 from benchmarks.harness import Figure, Scale, at_most
 from relay import Context, Literals, Message, Pattern, normalise
+from relay.authoring.names import Names
+from relay.authoring.plugin import Plugin
+from relay.authoring.state import State
+from relay.authoring.trace import Trace
 from relay.config import validate_settings
-from relay.loader import Found, load, shipped_folder
-from relay.names import Names
-from relay.plugin import Plugin
-from relay.state import State
-from relay.trace import Trace
+from relay.routing.loader import Found, load, shipped_folder
 
 MOST_PER_MESSAGE = 50.0  # microseconds, at 500 rules
 MOST_TO_LOAD = 2.0  # seconds

@@ -4,17 +4,28 @@ Everything that a plugin needs is here.
 """
 
 from relay import lean  # noqa: F401 - before whatever loads structlog
+from relay.authoring.decisions import Decision, Forward, Reply, Send, Stop
+from relay.authoring.filters import Filter, MessageTypes, UniqueNames
+from relay.authoring.matching import Keywords, Literals, Words, normalise
+from relay.authoring.message import Message
+from relay.authoring.outgoing import (
+    Outgoing,
+    announcement,
+    card,
+    file,
+    link,
+    picture,
+    program,
+    text,
+    video,
+    voice,
+)
+from relay.authoring.patterns import Pattern, Patterns
+from relay.authoring.plugin import Context, Plugin
+from relay.authoring.templates import ReplyList, Template, placeholders
 from relay.config.problems import UnfitError, refuse
 from relay.config.values import ChatList, Duration, Size
-from relay.decisions import Decision, Forward, Reply, Send, Stop
-from relay.filters import Filter, MessageTypes, UniqueNames
 from relay.language import Text
-from relay.matching import Keywords, Literals, Words, normalise
-from relay.message import Message
-from relay.outgoing import Outgoing, announcement, card, file, link, picture, program, text, video, voice
-from relay.patterns import Pattern, Patterns
-from relay.plugin import Context, Plugin
-from relay.templates import ReplyList, Template, placeholders
 
 __version__ = "0.1.0"
 

@@ -253,7 +253,7 @@ def _ignore() -> None:
 
 
 async def _receiver(config: Config, store: Store, clock: Clock, orders: _Orders) -> None:
-    from relay.door import create_app
+    from relay.receiving.door import create_app
 
     await store.add_accounts(config.platform.accounts, "configured")
     receiver = build_receiver(config, store, clock)
@@ -273,7 +273,7 @@ async def _receiver(config: Config, store: Store, clock: Clock, orders: _Orders)
 
 
 async def _router(config: Config, store: Store, clock: Clock, orders: _Orders) -> None:
-    from relay.blackbox import BlackBox
+    from relay.routing.blackbox import BlackBox
 
     confine(config.plugins.memory_limit)
     loading = load_plugins(config)
@@ -325,7 +325,7 @@ _ROLES: dict[str, Callable[[Config, Store, Clock, _Orders], Awaitable[None]]] = 
 
 async def _serve_http(app: Starlette, host: str, port: int, orders: _Orders) -> None:
     """Serve on the supervisor's socket, or on one of our own where there is no supervisor."""
-    from relay.server import Server
+    from relay.serving.server import Server
 
     server = Server(app, host, port, int(GRACE) - 1, orders.serving)
     await server.serve_until(orders.stop, orders.ties.lent(), orders.patience, orders.ties.hatch)

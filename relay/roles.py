@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from relay import loader
 from relay.clock import Clock
 from relay.config import Config, unknown_disabled, unknown_names, validate_settings, warnings_of
 from relay.errors import ConfigurationError, PluginError, Problem
-from relay.loader import Found, Loaded
+from relay.routing import loader
+from relay.routing.loader import Found, Loaded
 from relay.store.protocol import Store
 from relay.store.sqlite import SqliteStore
 from relay.store.states import DeliveryKind
 
 if TYPE_CHECKING:
-    from relay.blackbox import BlackBox
-    from relay.client import Transport
-    from relay.pipeline import Pipeline
-    from relay.receiver import Receiver, ReceiverSettings
-    from relay.rehearsal import Rehearsal
-    from relay.retention import Retention
-    from relay.router import Router
-    from relay.sender import Sender
+    from relay.operating.rehearsal import Rehearsal
+    from relay.receiving.receiver import Receiver, ReceiverSettings
+    from relay.routing.blackbox import BlackBox
+    from relay.routing.pipeline import Pipeline
+    from relay.routing.router import Router
+    from relay.sending.client import Transport
+    from relay.sending.retention import Retention
+    from relay.sending.sender import Sender
     from relay.store.journal import Journal
 
 log = structlog.get_logger("relay.roles")
@@ -91,7 +91,7 @@ def load_plugin(config: Config, found: Found, loading: Loading) -> None:
 
 def receiver_settings(config: Config) -> ReceiverSettings:
     """What the public door is to accept."""
-    from relay.receiver import ReceiverSettings
+    from relay.receiving.receiver import ReceiverSettings
 
     return ReceiverSettings(
         callback_path=config.server.callback_path.get_secret_value(),
@@ -106,8 +106,8 @@ def receiver_settings(config: Config) -> ReceiverSettings:
 
 def build_receiver(config: Config, store: Store, clock: Clock, *, spooling: bool = True) -> Receiver:
     """The receiver; raises `StorageError` where it can have no journal."""
-    from relay.intake import Intake, opener
-    from relay.receiver import Receiver
+    from relay.receiving.intake import Intake, opener
+    from relay.receiving.receiver import Receiver
     from relay.store.ballast import Ballast
     from relay.store.journal import beside
 
@@ -152,10 +152,10 @@ def build_pipeline(
     config: Config, store: Store, clock: Clock, plugins: Sequence[Loaded], box: BlackBox | None = None
 ) -> Pipeline:
     """The one way from a message to decisions, for the live bot and for rehearsals."""
-    from relay.calls import Calls
-    from relay.names import Names
-    from relay.pipeline import Memory, Pipeline
-    from relay.state import StateBook
+    from relay.authoring.names import Names
+    from relay.authoring.state import StateBook
+    from relay.routing.calls import Calls
+    from relay.routing.pipeline import Memory, Pipeline
 
     memory = Memory(StateBook(store, clock), Names(store, clock, _given_names(config)))
     return Pipeline(plugins, clock, config.bot.zone, config.chats.resolve, memory, Calls(box))
@@ -163,7 +163,7 @@ def build_pipeline(
 
 def build_rehearsal(config: Config, store: Store, clock: Clock, loading: Loading) -> Rehearsal:
     """The live bot's pipeline over a store that it cannot write, told that it is a rehearsal."""
-    from relay.rehearsal import Rehearsal
+    from relay.operating.rehearsal import Rehearsal
 
     pipeline = build_pipeline(config, store, clock, loading.loaded)
     return Rehearsal(config, store, pipeline, clock, loading.failed)
@@ -173,7 +173,7 @@ def build_router(
     config: Config, store: Store, clock: Clock, plugins: Sequence[Loaded], box: BlackBox | None = None
 ) -> Router:
     """The router, with these plugins; `box` tells it how the one before ended."""
-    from relay.router import Router, RouterSettings
+    from relay.routing.router import Router, RouterSettings
 
     pipeline = build_pipeline(config, store, clock, plugins, box)
     settings = RouterSettings(
@@ -187,18 +187,18 @@ def build_router(
 
 def build_transport(config: Config) -> Transport:
     """The way to the platform."""
-    from relay.client import HttpTransport
+    from relay.sending.client import HttpTransport
 
     return HttpTransport(config.platform.base_url, config.platform.timeout.seconds)
 
 
 def build_sender(config: Config, store: Store, clock: Clock, transport: Transport) -> Sender:
     """The sender, over this transport."""
-    from relay.attempts import Policy
-    from relay.client import Client, Credentials
-    from relay.lanes import Lanes, Pace
-    from relay.lookup import LookupSettings
-    from relay.sender import Sender, SenderSettings
+    from relay.sending.attempts import Policy
+    from relay.sending.client import Client, Credentials
+    from relay.sending.lanes import Lanes, Pace
+    from relay.sending.lookup import LookupSettings
+    from relay.sending.sender import Sender, SenderSettings
 
     delivery = config.delivery
     credentials = Credentials(config.platform.app_id, config.platform.app_secret.get_secret_value())
@@ -229,7 +229,7 @@ def build_sender(config: Config, store: Store, clock: Clock, transport: Transpor
 
 def build_retention(config: Config, store: Store, clock: Clock, sender: Sender) -> Retention:
     """The chore that removes what is long settled; the sender knows what the platform's clock shows."""
-    from relay.retention import Retention, RetentionSettings
+    from relay.sending.retention import Retention, RetentionSettings
 
     kept = config.storage
     settings = RetentionSettings(int(kept.retain), int(kept.remember))

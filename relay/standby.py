@@ -25,18 +25,23 @@ from relay.config import Files
 
 LONGEST = 65536  # bytes of an order
 DESCRIPTORS = 5
-HTTP = ("relay.server", "uvicorn.lifespan.off")
+HTTP = ("relay.serving.server", "uvicorn.lifespan.off")
 NEEDS = {
-    "receiver": ("relay.door", *HTTP),
+    "receiver": ("relay.receiving.door", *HTTP),
     "router": (
-        "relay.router",
-        "relay.pipeline",
-        "relay.names",
-        "relay.state",
-        "relay.calls",
-        "relay.blackbox",
+        "relay.routing.router",
+        "relay.routing.pipeline",
+        "relay.authoring.names",
+        "relay.authoring.state",
+        "relay.routing.calls",
+        "relay.routing.blackbox",
     ),
-    "sender": ("relay.sender", "relay.client", "relay.attempts", "relay.lanes"),
+    "sender": (
+        "relay.sending.sender",
+        "relay.sending.client",
+        "relay.sending.attempts",
+        "relay.sending.lanes",
+    ),
     "console": ("relay.console.app", *HTTP),
 }
 """What each role loads when it is built; see `relay/roles.py`."""
@@ -64,8 +69,8 @@ def _brace() -> None:
 
 
 def _become(order: dict[str, Any], lifeline: int, descriptors: Sequence[int]) -> int:
-    from relay.hatch import Hatch
     from relay.process import run_role
+    from relay.serving.hatch import Hatch
     from relay.ties import Ties
 
     pulse, files, *door = descriptors

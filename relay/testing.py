@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from relay.attempts import NoAnswer
-from relay.client import Transport
 from relay.clock import Clock
 from relay.config import load
-from relay.door import create_app
 from relay.errors import ConfigurationError, PluginError
+from relay.receiving.door import create_app
 from relay.roles import (
     build_receiver,
     build_router,
@@ -23,6 +21,8 @@ from relay.roles import (
     open_store,
     receiver_settings,
 )
+from relay.sending.attempts import NoAnswer
+from relay.sending.client import Transport
 from relay.simulator.app import Simulator, create_simulator
 from relay.simulator.clockwork import ManualClock
 from relay.simulator.settings import SimulatorSettings

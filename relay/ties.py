@@ -10,7 +10,7 @@ import socket
 from dataclasses import dataclass
 
 from relay.config import Files
-from relay.hatch import Hatch
+from relay.serving.hatch import Hatch
 
 PULSE = 0.25  # seconds between two beats
 BEAT = b"."

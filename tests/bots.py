@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from relay.client import Transport
+from relay.sending.client import Transport
 from relay.simulator.app import create_simulator
 from relay.simulator.habits import Habits
 from relay.testing import SECRETS, Bot, ManualClock, SimulatorSettings

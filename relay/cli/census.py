@@ -17,8 +17,8 @@ from typing import NoReturn
 from relay.bounds import confine
 from relay.config import Config
 from relay.errors import LostPluginError, PluginError, Problem
-from relay.loader import Found
 from relay.roles import Loading, load_plugin, look_for_plugins
+from relay.routing.loader import Found
 
 EXTRA = 5  # seconds after which the process ends by itself, should whoever waits for it be gone
 

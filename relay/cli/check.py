@@ -20,9 +20,9 @@ from relay.cli.screen import clean, print_json, screen
 from relay.config import Config, load
 from relay.errors import ConfigurationError, LostPluginError, PluginError, Problem
 from relay.language import COLON, Language, Said, Text, language_of
-from relay.loader import Found
 from relay.log import Masking
-from relay.report import plugin_rows
+from relay.operating.report import plugin_rows
+from relay.routing.loader import Found
 from relay.store.protocol import Row
 
 HELP = """Read configuration and plugins and tell every problem, one a line; nothing is started or sent.

@@ -13,8 +13,8 @@ from relay.clock import SystemClock
 from relay.config import Config, load
 from relay.errors import RelayError
 from relay.language import language_of
-from relay.operator import DISCARD, RETRY, Wish
-from relay.questions import DELIVERY_STATES
+from relay.operating.operator import DISCARD, RETRY, Wish
+from relay.operating.questions import DELIVERY_STATES
 from relay.roles import open_store
 from relay.store.protocol import Row
 

@@ -14,7 +14,7 @@ from relay.cli.screen import clean, print_json
 from relay.cli.stored import told
 from relay.cli.tables import Column, Listing, View, coloured, print_listing
 from relay.config import Config
-from relay.questions import DELIVERY_STATES
+from relay.operating.questions import DELIVERY_STATES
 from relay.store.protocol import Row
 
 HELP = """Deliveries, newest first: one message to one target, where it stands, and what that rests on.

@@ -15,9 +15,9 @@ from relay.cli.screen import print_json, screen
 from relay.cli.tables import Column, View, print_table
 from relay.clock import SystemClock
 from relay.config import Config
-from relay.diagnosis import ADVICE, LOOKS, NOW_READABLE, READABLE, REASONS, Diagnosis
 from relay.language import COLON
-from relay.questions import limit_asked
+from relay.operating.diagnosis import ADVICE, LOOKS, NOW_READABLE, READABLE, REASONS, Diagnosis
+from relay.operating.questions import limit_asked
 from relay.store.protocol import Row
 
 HELP = """What is wrong with callbacks that could not be read: the key, the form, the padding or the JSON.

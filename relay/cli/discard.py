@@ -7,7 +7,7 @@ from typing import Annotated
 from relay.cli import completion, texts
 from relay.cli.operating import Asked, Chat, Command, Yes, ids_argument, operate, state_option
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json
-from relay.operator import DISCARD
+from relay.operating.operator import DISCARD
 
 HELP = """Drop deliveries that are held, failed, expired or queued; nothing brings them back.
 

@@ -20,8 +20,8 @@ from relay.cli.traces import print_trace
 from relay.clock import SystemClock
 from relay.config import Config
 from relay.errors import RefusalError
-from relay.questions import MESSAGE_STATES
-from relay.report import NO_MESSAGE, NO_MESSAGE_HINT
+from relay.operating.questions import MESSAGE_STATES
+from relay.operating.report import NO_MESSAGE, NO_MESSAGE_HINT
 from relay.store.protocol import Row
 
 HELP = """Why a message did what it did: what each rule decided, or which condition failed, and where it went.

@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 from rich.text import Text as Styled
 
-from relay import loader
 from relay.cli import texts
 from relay.cli.called import program
 from relay.cli.screen import clean, screen
 from relay.cli.sim import Lang, language_asked
 from relay.errors import RefusalError
 from relay.language import Language
+from relay.routing import loader
 
 HELP = """Write a new bot: bot.toml with every setting explained, plugins/, .env.example and .gitignore.
 

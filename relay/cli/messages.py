@@ -14,7 +14,7 @@ from relay.cli.screen import clean, print_json
 from relay.cli.stored import told
 from relay.cli.tables import Column, Listing, View, coloured, print_listing
 from relay.config import Config
-from relay.questions import MESSAGE_STATES
+from relay.operating.questions import MESSAGE_STATES
 from relay.store.protocol import Row
 
 HELP = """Received messages, newest first, and what became of each.

@@ -22,8 +22,8 @@ from relay.cli.tables import coloured
 from relay.config import Config
 from relay.errors import RefusalError
 from relay.language import Language, Text
-from relay.operator import Operator, Outcome, Wish
-from relay.questions import DELIVERY_STATES, delivery_asked
+from relay.operating.operator import Operator, Outcome, Wish
+from relay.operating.questions import DELIVERY_STATES, delivery_asked
 from relay.store.states import DeliveryState
 
 Complete = Callable[..., Any]

@@ -13,10 +13,10 @@ import typer
 from relay.cli import texts
 from relay.clock import SystemClock
 from relay.config import Config, load
-from relay.diagnosis import Examiner
 from relay.errors import RefusalError, StorageError
-from relay.operator import Operator
-from relay.report import Report
+from relay.operating.diagnosis import Examiner
+from relay.operating.operator import Operator
+from relay.operating.report import Report
 from relay.roles import Loading, load_plugins, open_store
 from relay.store.protocol import Store
 

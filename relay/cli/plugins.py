@@ -12,7 +12,7 @@ from relay.cli.status import error_text
 from relay.cli.tables import View, coloured
 from relay.clock import SystemClock
 from relay.config import Config
-from relay.report import plugin_rows
+from relay.operating.report import plugin_rows
 from relay.store.protocol import Row
 
 HELP = """Every plugin with its state, in the order in which they run; what does not load, with its place.

@@ -7,7 +7,7 @@ from typing import Annotated
 from relay.cli import completion, texts
 from relay.cli.operating import Asked, Chat, Command, Yes, ids_argument, operate, state_option
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json
-from relay.operator import RETRY
+from relay.operating.operator import RETRY
 
 HELP = """Put deliveries that are held, failed or expired back in line, with attempts and expiry anew.
 

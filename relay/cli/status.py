@@ -17,8 +17,8 @@ from relay.cli.screen import clean, print_json, screen
 from relay.cli.tables import View, coloured
 from relay.clock import SystemClock
 from relay.config import Config
-from relay.questions import DELIVERY_STATES
-from relay.report import plugin_rows
+from relay.operating.questions import DELIVERY_STATES
+from relay.operating.report import plugin_rows
 from relay.store.protocol import Row
 
 HELP = """How the bot is: what waits, what became of deliveries, which processes are alive, which plugins run.

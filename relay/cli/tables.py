@@ -21,7 +21,7 @@ from relay.cli.screen import clean, screen
 from relay.clock import SystemClock
 from relay.config import Config
 from relay.language import Language, Text
-from relay.report import names_of
+from relay.operating.report import names_of
 from relay.store.protocol import Row
 
 ROOMY = 120

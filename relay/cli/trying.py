@@ -26,7 +26,7 @@ from relay.cli.underling import ending_at_once, own_stdout
 from relay.clock import SystemClock
 from relay.config import Config
 from relay.errors import ConfigurationError, RefusalError
-from relay.questions import Line, line_asked
+from relay.operating.questions import Line, line_asked
 from relay.roles import build_rehearsal, open_store
 from relay.store.protocol import Row, Store
 from relay.wire.content import text_of

@@ -19,9 +19,9 @@ from relay.console.refusals import NO_LINE
 from relay.console.rehearsals import Rehearse
 from relay.errors import RefusalError
 from relay.language import Language
-from relay.operator import DISCARD, RETRY, Operator, Wish
-from relay.questions import delivery_asked, line_asked, refuse_others, unknown_words
-from relay.report import NO_MESSAGE, NO_MESSAGE_HINT, Report
+from relay.operating.operator import DISCARD, RETRY, Operator, Wish
+from relay.operating.questions import delivery_asked, line_asked, refuse_others, unknown_words
+from relay.operating.report import NO_MESSAGE, NO_MESSAGE_HINT, Report
 
 
 class _Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -28,8 +28,8 @@ from relay.console.rehearsals import Rehearsals, Rehearse, command
 from relay.console.snapshot import snapshot
 from relay.errors import RefusalError, StorageError
 from relay.language import Language
-from relay.operator import Operator
-from relay.report import Loading, Report, plugin_rows
+from relay.operating.operator import Operator
+from relay.operating.report import Loading, Report, plugin_rows
 from relay.store.protocol import Row, Store
 
 log = structlog.get_logger("relay.console")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from relay.console.schemas import DELIVERY_ID, MESSAGE_ID, Schema, named
-from relay.questions import DELIVERY_STATES, MOST
+from relay.operating.questions import DELIVERY_STATES, MOST
 
 JSON = "application/json"
 

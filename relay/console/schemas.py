@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from relay.config import Chats
 from relay.config.chats import CHAT_ID
-from relay.questions import DELIVERY_STATES, LONGEST_ID, LONGEST_TEXT, MESSAGE_STATES
-from relay.report import ANSWERS
+from relay.operating.questions import DELIVERY_STATES, LONGEST_ID, LONGEST_TEXT, MESSAGE_STATES
+from relay.operating.report import ANSWERS
 from relay.store.states import LEFT, DeliveryKind, Evidence
 
 Schema = Mapping[str, object]

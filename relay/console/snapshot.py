@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.clock import Clock
-from relay.lanes import EVERYBODY, OUTAGE, in_force
-from relay.patience import measured
-from relay.report import SILENT
+from relay.operating.report import SILENT
+from relay.sending.lanes import EVERYBODY, OUTAGE, in_force
+from relay.sending.patience import measured
 from relay.store.protocol import Store
 from relay.store.values import Figures
 

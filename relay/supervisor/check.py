@@ -17,7 +17,7 @@ from typing import Any
 from relay.config import Files, load, read_files, texts
 from relay.errors import ConfigurationError, Problem
 from relay.language import Said
-from relay.loader import held_now
+from relay.routing.loader import held_now
 from relay.supervisor.warden import Warden
 
 CHECK_TIMEOUT = 60.0  # seconds

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import structlog
 
-from relay.hatch import Hatch
 from relay.process import GRACE
+from relay.serving.hatch import Hatch
 from relay.supervisor.pulse import Pulse
 from relay.supervisor.warden import Warden
 from relay.ties import BEAT, FOR_GOOD, LEAVING

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import structlog
 
-from relay.hatch import Hatch
+from relay.serving.hatch import Hatch
 from relay.supervisor.child import Child
 
 log = structlog.get_logger("relay.supervisor")

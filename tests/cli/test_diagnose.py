@@ -12,7 +12,7 @@ import pytest
 from bots import callback, entry, sealed
 from cli.conftest import ACCOUNT, TOML, Relay
 
-from relay.diagnosis import ADVICE, LOOKS, REASONS, looks_like
+from relay.operating.diagnosis import ADVICE, LOOKS, REASONS, looks_like
 from relay.simulator.clockwork import ManualClock
 from relay.testing import SECRETS, Bot
 from relay.wire.crypto import encrypt

@@ -12,7 +12,7 @@ import pytest
 from cli.conftest import Relay
 
 from relay.config import load, settings_table
-from relay.loader import shipped_folder
+from relay.routing.loader import shipped_folder
 
 VALUES = {
     "RELAY_APP_ID": "sim-app",

@@ -11,7 +11,7 @@ import pytest
 from relay.cli.screen import clean, print_json, screen
 from relay.cli.tables import View, shortened
 from relay.config import load
-from relay.report import names_of
+from relay.operating.report import names_of
 from relay.testing import SECRETS
 
 

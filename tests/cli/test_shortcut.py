@@ -47,8 +47,8 @@ LARGE = {"aiohttp", "jinja2", "rich", "starlette", "typer", "uvicorn"}
     ("code", "loaded"),
     [
         ("import relay.process, relay.supervisor, relay.cli", set()),
-        ("import relay.client, relay.sender", {"aiohttp"}),
-        ("import relay.server, relay.door", {"starlette", "uvicorn"}),
+        ("import relay.sending.client, relay.sending.sender", {"aiohttp"}),
+        ("import relay.serving.server, relay.receiving.door", {"starlette", "uvicorn"}),
         ("import relay.cli.app, relay.cli.status", {"rich", "typer"}),
     ],
 )

@@ -8,10 +8,10 @@ from types import ModuleType
 
 import pytest
 
-from relay import diagnosis, operator, questions
 from relay.cli import texts
 from relay.console import texts as console
 from relay.language import Text, language_of
+from relay.operating import diagnosis, operator, questions
 from relay.store import texts as storage
 from relay.store.states import DeliveryKind, DeliveryState, Evidence, MessageState
 from relay.wire.content import TYPES

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from relay.config import Config, load
 from relay.console.app import create_console
 from relay.console.rehearsals import Rehearse
-from relay.questions import line_asked
+from relay.operating.questions import line_asked
 from relay.roles import build_rehearsal, load_plugins, open_store
 from relay.store.sqlite import SqliteStore
 from relay.testing import SECRETS, Bot, ManualClock, asgi_call

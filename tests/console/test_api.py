@@ -9,7 +9,7 @@ from console.conftest import ACCOUNT, EAST, KEY, WEST, Ask, Door
 
 from relay.console.app import create_console
 from relay.errors import StorageError
-from relay.report import Report, plugin_rows
+from relay.operating.report import Report, plugin_rows
 from relay.roles import load_plugins
 from relay.testing import asgi_call
 

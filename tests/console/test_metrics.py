@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from relay.console.metrics import METRICS, written
 from relay.console.snapshot import NOTHING as NO_FIGURES
 from relay.console.snapshot import Snapshot
-from relay.diagnosis import REASONS
+from relay.operating.diagnosis import REASONS
 from relay.store.states import DeliveryState
 from relay.testing import asgi_call
 

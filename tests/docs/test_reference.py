@@ -10,12 +10,12 @@ import pytest
 import typer
 from docs.readme import BOTH, ROOT, Readme, names
 
-from relay import loader
+from relay.authoring.templates import PLACEHOLDERS
 from relay.cli.app import build
 from relay.config import NOT_YET, settings_table
 from relay.config.complaints import written
+from relay.routing import loader
 from relay.store.states import STEPS, DeliveryState
-from relay.templates import PLACEHOLDERS
 
 ONE_VALUE = (
     *("text", "text or list", "true, false", "choice", "time of day", "duration"),

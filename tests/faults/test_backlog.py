@@ -20,7 +20,7 @@ from bots import entry
 from faults.evidence import rows
 from processes.live import CUSTOMER, TEAMS, account, platform, rooms, until
 
-from relay.outgoing import text
+from relay.authoring.outgoing import text
 from relay.simulator.app import Simulator
 
 WAITING = int(os.environ.get("RELAY_WAITING", "100000"))

@@ -29,7 +29,7 @@ from processes.live import LiveBot, account, until
 from benchmarks.callbacks import Talk
 from benchmarks.load import Order, push
 from relay.clock import SystemClock
-from relay.intake import Intake, opener
+from relay.receiving.intake import Intake, opener
 from relay.store.journal import beside
 from relay.store.sqlite import SqliteStore
 from relay.testing import SECRETS

@@ -22,7 +22,7 @@ from faults.test_mixtures import duplicates
 from processes.live import rooms
 
 from relay.clock import SystemClock
-from relay.retention import SLACK, Retention, RetentionSettings
+from relay.sending.retention import SLACK, Retention, RetentionSettings
 from relay.simulator.fault import REORDER_PATIENCE, Fault, Kind
 from relay.simulator.ledger import PushRecord, PushState
 from relay.store.sqlite import SqliteStore

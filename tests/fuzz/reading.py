@@ -13,16 +13,16 @@ from typing import Any
 import apsw
 import hostile
 
+from relay.authoring.message import Message
+from relay.authoring.names import Names
+from relay.authoring.state import StateBook
 from relay.cli.screen import JOINERS, clean
 from relay.config import load
 from relay.errors import BodyError
-from relay.message import Message
-from relay.names import Names
-from relay.pipeline import Memory, Pipeline
 from relay.roles import load_plugins
-from relay.router import _message
+from relay.routing.pipeline import Memory, Pipeline
+from relay.routing.router import _message
 from relay.simulator.clockwork import ManualClock
-from relay.state import StateBook
 from relay.store.migrate import migrate
 from relay.store.sqlite import guard, ingest, queries, routing, signals
 from relay.store.states import DeliveryKind

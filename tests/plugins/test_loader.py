@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from relay.authoring.plugin import Plugin
 from relay.errors import PluginError
-from relay.loader import Found, find, held_now, load
-from relay.plugin import Plugin
+from relay.routing.loader import Found, find, held_now, load
 
 GOOD = """
 from relay import Plugin, Reply

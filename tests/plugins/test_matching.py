@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.matching import WINDOW, Keywords, Literals, normalise, without_mention
+from relay.authoring.matching import WINDOW, Keywords, Literals, normalise, without_mention
 
 ALPHABET = "aAéßＡ价格 @＠\u2005ﬁ"
 texts = st.text(ALPHABET, max_size=12)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.authoring.patterns import Pattern, Patterns
 from relay.config.problems import UnfitError
-from relay.patterns import Pattern, Patterns
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.authoring.schedule import DAYS, Hours, closed
 from relay.config.problems import UnfitError
-from relay.schedule import DAYS, Hours, closed
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 FRIDAY, SATURDAY = dt.date(2024, 5, 3), dt.date(2024, 5, 4)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay import Message
+from relay.authoring.names import Names
+from relay.authoring.templates import PLACEHOLDERS, Template, placeholders, plain
 from relay.config.problems import UnfitError
-from relay.names import Names
-from relay.templates import PLACEHOLDERS, Template, placeholders, plain
 
 VALUES = dict.fromkeys(PLACEHOLDERS, "v")
 

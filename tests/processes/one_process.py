@@ -10,9 +10,9 @@ import uvloop
 
 from relay.clock import SystemClock
 from relay.config import load
-from relay.door import create_app
+from relay.receiving.door import create_app
 from relay.roles import build_receiver, build_router, load_plugins, open_store, receiver_settings
-from relay.server import Server
+from relay.serving.server import Server
 
 
 async def serve(path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bots import callback, entry, rule
 from processes.live import CUSTOMER, LiveBot, account, platform, rooms, until
 
-from relay.retention import FIRST
+from relay.sending.retention import FIRST
 from relay.store.migrate import migrate
 from relay.testing import SECRETS
 

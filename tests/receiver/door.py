@@ -11,10 +11,10 @@ from typing import Any
 
 from bots import callback, entry
 
-from relay.crowd import Limits
-from relay.door import create_app
+from relay.receiving.door import create_app
 from relay.roles import receiver_settings
-from relay.server import Server
+from relay.serving.crowd import Limits
+from relay.serving.server import Server
 from relay.testing import SECRETS, Bot
 
 PATH = "/callback/" + SECRETS["RELAY_CALLBACK_SECRET"]

@@ -11,9 +11,9 @@ import structlog
 from bots import callback, entry, eventually, make_bot, messages, rule
 from receiver.door import GOOD, PATH, Door, head, post, serving, statuses
 
-from relay.connections import MOST_HEAD, MOST_HEADERS, MOST_PIPELINED
-from relay.crowd import Limits
-from relay.sources import read_networks
+from relay.receiving.sources import read_networks
+from relay.serving.connections import MOST_HEAD, MOST_HEADERS, MOST_PIPELINED
+from relay.serving.crowd import Limits
 from relay.testing import Bot
 
 HURRIED = Limits(within=0.2)

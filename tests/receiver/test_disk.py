@@ -14,9 +14,9 @@ import pytest
 import structlog
 from bots import callback, entry, eventually, make_bot, messages, receive, rule
 
-from relay import receiver as receivers
 from relay.errors import StorageError
-from relay.receiver import MOST_LATE
+from relay.receiving import receiver as receivers
+from relay.receiving.receiver import MOST_LATE
 from relay.roles import build_receiver
 from relay.store.journal import ROOM, Care, Journal, Mark, Record
 from relay.testing import SECRETS, Bot, asgi_call

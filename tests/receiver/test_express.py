@@ -10,12 +10,12 @@ import pytest
 from bots import callback, entry, make_bot, messages, rule
 from receiver.door import GOOD, PATH, Door, head, post, serving, statuses
 
-from relay.connections import Connection
-from relay.crowd import Limits
-from relay.door import ANSWER
-from relay.express import Express
-from relay.receiver import Receiver
-from relay.sources import Sources, read_networks
+from relay.receiving.door import ANSWER
+from relay.receiving.express import Express
+from relay.receiving.receiver import Receiver
+from relay.receiving.sources import Sources, read_networks
+from relay.serving.connections import Connection
+from relay.serving.crowd import Limits
 
 DATE = b"Sun, 22 Nov 2026 14:55:00 GMT"
 USUAL = post(last=False)

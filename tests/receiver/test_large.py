@@ -10,8 +10,8 @@ import hostile
 import pytest
 from bots import callback, entry, eventually, make_bot, messages, receive, rule, sealed
 
-from relay import large
 from relay.errors import StorageError
+from relay.receiving import large
 from relay.store.journal import Mark
 from relay.store.values import Callback
 from relay.testing import Bot

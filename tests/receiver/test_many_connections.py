@@ -22,7 +22,7 @@ from bots import callback, entry
 from processes.live import LiveBot, free_ports
 from receiver.door import head, post, statuses
 
-from relay.connections import room_for_connections
+from relay.serving.connections import room_for_connections
 
 pytestmark = pytest.mark.long
 

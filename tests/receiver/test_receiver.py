@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bots import TWO, callback, entry, make_bot, messages, receive, rule, sealed
 
-from relay.door import create_app
+from relay.receiving.door import create_app
 from relay.roles import receiver_settings
 from relay.store.sqlite import ingest
 from relay.testing import SECRETS, Bot, asgi_call

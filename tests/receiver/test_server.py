@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from relay.hatch import Hatch
-from relay.server import LOOK, Server
+from relay.serving.hatch import Hatch
+from relay.serving.server import LOOK, Server
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
 
@@ -149,7 +149,7 @@ async def test_what_was_begun_before_is_answered_before_and_then_passed_on() -> 
 
 @rule
 async def test_where_nobody_comes_after_connections_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.server.LINGER", LOOK)
+    monkeypatch.setattr("relay.serving.server.LINGER", LOOK)
     doors = Doors()
     only = await doors.serve("older", patience=0.0)
     reader, writer = await asyncio.open_connection(*doors.listening.getsockname())

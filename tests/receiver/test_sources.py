@@ -11,8 +11,8 @@ from bots import callback, entry, make_bot, rule
 from structlog.testing import capture_logs
 
 from relay.config import load
+from relay.receiving.sources import PlatformList, Sources, address_of, read_networks, source_of
 from relay.simulator.fault import Fault, Kind
-from relay.sources import PlatformList, Sources, address_of, read_networks, source_of
 from relay.testing import SECRETS, Bot, asgi_call
 
 PATH = "/callback/" + SECRETS["RELAY_CALLBACK_SECRET"]

@@ -13,8 +13,8 @@ import pytest
 from bots import rule, sealed
 
 from relay.clock import SystemClock
-from relay.intake import Intake, opener
-from relay.receiver import Receiver, ReceiverSettings
+from relay.receiving.intake import Intake, opener
+from relay.receiving.receiver import Receiver, ReceiverSettings
 from relay.store.journal import beside
 from relay.store.sqlite import SqliteStore
 from relay.testing import SECRETS

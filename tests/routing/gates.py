@@ -16,10 +16,10 @@ from bots import (
     messages,
 )
 
-from relay.blackbox import BlackBox
-from relay.message import Message
-from relay.pipeline import Pipeline
-from relay.router import Router, RouterSettings
+from relay.authoring.message import Message
+from relay.routing.blackbox import BlackBox
+from relay.routing.pipeline import Pipeline
+from relay.routing.router import Router, RouterSettings
 from relay.store.states import DeliveryKind, MessageState
 from relay.store.values import NewDelivery, Routing, TraceLine
 from relay.testing import Bot

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from bots import rule
 
-from relay.blackbox import SLOT, SLOTS, BlackBox, Ending
+from relay.routing.blackbox import SLOT, SLOTS, BlackBox, Ending
+from relay.routing.suspects import judge
 from relay.store.values import Identified
-from relay.suspects import judge
 
 
 def memory() -> bytearray:
@@ -125,7 +125,7 @@ def test_more_than_there_are_slots_for_are_unknown_and_not_wrong() -> None:
 
 DIES = """
 import os, pathlib, sys
-from relay.blackbox import BlackBox
+from relay.routing.blackbox import BlackBox
 box = BlackBox.beside(pathlib.Path(sys.argv[1]))
 box.take([7, 8])
 with box.running(8, "bad.handler"):
@@ -144,7 +144,7 @@ def test_the_record_outlives_a_kill(tmp_path: Path) -> None:
 
 CLOSES = """
 import os, pathlib, sys
-from relay.blackbox import BlackBox
+from relay.routing.blackbox import BlackBox
 box = BlackBox.beside(pathlib.Path(sys.argv[1]))
 box.take([7, 8])
 with box.running(8, "bad.handler"):

@@ -14,13 +14,14 @@ from bots import EAST, entry, eventually, make_bot, messages, receive, rule
 from routing.gates import SETTINGS, Gates
 from routing.test_pipeline import GOOD, MESSAGE, errors, loaded, pipeline, targets
 
-from relay import Forward, Message, Reply, calls
-from relay.blackbox import SLOT, SLOTS, BlackBox, Ending
-from relay.calls import MOST_LEFT, MOST_SLOW, ExhaustedError
-from relay.outbox import MOST_DELIVERIES
-from relay.pipeline import MOST_DECISIONS, Pipeline
-from relay.router import Router
-from relay.trace import MOST_LINES
+from relay import Forward, Message, Reply
+from relay.authoring.trace import MOST_LINES
+from relay.routing import calls
+from relay.routing.blackbox import SLOT, SLOTS, BlackBox, Ending
+from relay.routing.calls import MOST_LEFT, MOST_SLOW, ExhaustedError
+from relay.routing.outbox import MOST_DELIVERIES
+from relay.routing.pipeline import MOST_DECISIONS, Pipeline
+from relay.routing.router import Router
 
 WHOSE: contextvars.ContextVar[str] = contextvars.ContextVar("whose", default="nobody's")
 

@@ -21,12 +21,12 @@ from bots import (
 )
 from routing.gates import SETTINGS, Gates, router
 
-from relay.blackbox import SLOT, SLOTS, BlackBox
 from relay.errors import StorageError
-from relay.pipeline import Pipeline
-from relay.router import MOST_AT_ONCE, SETTLING, TRIAL_PATIENCE, Router
+from relay.routing.blackbox import SLOT, SLOTS, BlackBox
+from relay.routing.pipeline import Pipeline
+from relay.routing.router import MOST_AT_ONCE, SETTLING, TRIAL_PATIENCE, Router
+from relay.routing.suspects import MOST_ATTEMPTS
 from relay.store.protocol import Store
-from relay.suspects import MOST_ATTEMPTS
 from relay.testing import Bot
 
 
@@ -78,7 +78,7 @@ async def test_what_kills_the_router_three_times_is_set_aside_and_the_innocent_a
 
 @rule
 async def test_a_suspect_is_tried_once_nobody_else_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.router.IDENTIFY_BATCH", 100)
+    monkeypatch.setattr("relay.routing.router.IDENTIFY_BATCH", 100)
     memory = bytearray(SLOTS * SLOT.size)
     async with make_bot() as bot:
         await receive(bot, entry("1", "deadly"), entry("2", "behind it"))

@@ -16,18 +16,18 @@ import pytest
 from bots import ANN, EAST, NORTH, ONE, WEST, rule
 
 from relay import Forward, Message, Outgoing, Plugin, Reply, Send, Stop, picture
-from relay.blackbox import BlackBox
-from relay.calls import MOST_LEFT, Calls
+from relay.authoring.names import Names
+from relay.authoring.plugin import NoSettings
+from relay.authoring.state import StateBook
+from relay.authoring.trace import LENGTH
 from relay.clock import Clock
-from relay.loader import Loaded
-from relay.names import Names
-from relay.pipeline import Memory, Pipeline
-from relay.plugin import NoSettings
+from relay.routing.blackbox import BlackBox
+from relay.routing.calls import MOST_LEFT, Calls
+from relay.routing.loader import Loaded
+from relay.routing.pipeline import Memory, Pipeline
 from relay.simulator.clockwork import START, ManualClock
-from relay.state import StateBook
 from relay.store.protocol import Store
 from relay.store.values import Routing
-from relay.trace import LENGTH
 
 ZONE = dt.timezone(dt.timedelta(hours=8))
 NAMES = {"west": (WEST,), "both": (WEST, NORTH)}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from bots import ANN, BEN, EAST, WEST, entry, make_bot, receive, rule, said
 
-from relay.state import LATEST, State, StateBook, StatePage
+from relay.authoring.state import LATEST, State, StateBook, StatePage
 from relay.store.states import MessageState
 from relay.store.values import Routing
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bots import ANN, EAST, ONE, callback, deliveries, entry, eventually
 
-from relay.attempts import NoAnswer
+from relay.sending.attempts import NoAnswer
 from relay.testing import Bot
 from relay.wire.answers import Answer, read_answer
 

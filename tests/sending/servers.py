@@ -10,8 +10,8 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-from relay.attempts import NoAnswer
-from relay.client import HttpTransport
+from relay.sending.attempts import NoAnswer
+from relay.sending.client import HttpTransport
 from relay.wire.answers import Answer, read_answer
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -25,8 +25,8 @@ from sending.servers import (
     speaks_no_tls,
 )
 
-from relay.attempts import asked_rest
-from relay.client import HttpTransport
+from relay.sending.attempts import asked_rest
+from relay.sending.client import HttpTransport
 from relay.testing import Bot
 from relay.wire.answers import read_answer
 

@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 from bots import ANN, EAST, make_bot, rule, states
 
-from relay.dates import PlatformClock
+from relay.sending.dates import PlatformClock
 from relay.simulator.fault import Fault, Kind
 from relay.testing import ManualClock
 

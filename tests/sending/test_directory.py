@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bots import ANN, EAST, ONE, WEST, rule
 
-from relay.names import Names
+from relay.authoring.names import Names
 from relay.simulator.fault import Fault, Kind
 from relay.testing import Bot
 

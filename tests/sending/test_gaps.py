@@ -26,7 +26,7 @@ from sending.desk import stand
 from sending.silence import AFTER_THE_GAP, LOG, SEND, be_deaf, beat, greet, listen, log_calls, miss
 from structlog.testing import capture_logs
 
-from relay import history
+from relay.sending import history
 from relay.simulator.fault import Fault, Kind, When
 from relay.store.sqlite import gaps
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.lanes import EVERYBODY, WINDOW, Lanes, Pace
+from relay.sending.lanes import EVERYBODY, WINDOW, Lanes, Pace
 from relay.store.values import Pause
 
 NOW = 1_700_000_000_000

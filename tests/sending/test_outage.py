@@ -8,9 +8,9 @@ import pytest
 from bots import ANN, BEN, EAST, MIRROR, REPLY, WEST, make_bot, rule, said, states
 from sending.desk import Desk, ask_price, says
 
-from relay.attempts import NoAnswer, asked_rest
-from relay.lanes import Lanes, Pace, in_force
-from relay.outage import IN_A_ROW
+from relay.sending.attempts import NoAnswer, asked_rest
+from relay.sending.lanes import Lanes, Pace, in_force
+from relay.sending.outage import IN_A_ROW
 from relay.simulator.fault import Fault, Kind
 from relay.store.values import Pause
 from relay.testing import Bot

@@ -6,7 +6,7 @@ import pytest
 from bots import ANN, EAST, REPLY, make_bot, rule
 from structlog.testing import capture_logs
 
-from relay.report import Report
+from relay.operating.report import Report
 from relay.simulator.fault import Fault, Kind
 from relay.testing import Bot
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from bots import eventually, rule
 
-from relay.attempts import NoAnswer
-from relay.client import Client, Credentials
+from relay.sending.attempts import NoAnswer
+from relay.sending.client import Client, Credentials
 from relay.simulator.clockwork import ManualClock
 from relay.wire.answers import Answer, read_answer
 

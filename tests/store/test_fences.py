@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bots import ANN, EAST, MIRROR, ONE, REPLY, TWO, WEST, entry, make_bot, receive, rule, states
 
-from relay.outcomes import api_send_id
+from relay.sending.outcomes import api_send_id
 from relay.store.states import AttemptOutcome, DeliveryState, Evidence
 from relay.store.values import Conclusion, Result, Tracked, Verdict
 from relay.testing import Bot

@@ -11,9 +11,9 @@ import pytest
 from bots import ANN, EAST, MIRROR, ONE, TWO, WEST, deliveries, entry, make_bot, messages, receive, rule
 from structlog.testing import capture_logs
 
-from relay import retention as chores
 from relay.errors import StorageError
-from relay.retention import SLACK, Retention, RetentionSettings
+from relay.sending import retention as chores
+from relay.sending.retention import SLACK, Retention, RetentionSettings
 from relay.store.past import Kept
 from relay.store.sqlite import SqliteStore, ask, ingest, retention
 from relay.store.sqlite.connection import Database

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from relay import retention
+from relay.sending import retention
 from relay.store import past
 from relay.store.sqlite import retention as statements
 

@@ -9,8 +9,9 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from relay import client, gaps, intake, lanes
-from relay.attempts import NoAnswer
+from relay.receiving import intake
+from relay.sending import client, gaps, lanes
+from relay.sending.attempts import NoAnswer
 from relay.store import journal as journals
 from relay.store.sqlite import SqliteStore, connection, guard, ingest, routing, sending, transactions
 

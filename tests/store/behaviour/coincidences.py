@@ -10,7 +10,7 @@ from store.behaviour.machine import ACCOUNT, ENDING, OFTEN, PICK, STOPPED, Endin
 from store.behaviour.model import CONFIRM_AFTER, EXPIRE_AFTER, RESOLVE_WITHIN
 from store.behaviour.view import routed, some
 
-from relay import outcomes
+from relay.sending import outcomes
 from relay.store.states import DeliveryKind, DeliveryState
 from relay.store.values import Conclusion
 

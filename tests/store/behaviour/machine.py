@@ -17,8 +17,8 @@ from store.behaviour.kept import Sent
 from store.behaviour.model import CONFIRM_AFTER, EXPIRE_AFTER, RESOLVE_WITHIN, Model
 from store.behaviour.view import expected, judge, routed, seen, some, told, tracked
 
-from relay import outcomes
 from relay.errors import StorageError
+from relay.sending import outcomes
 from relay.simulator.clockwork import ManualClock
 from relay.store.protocol import Store
 from relay.store.states import AttemptOutcome, DeliveryKind, DeliveryState

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from store.behaviour.kept import Attempt, Heard, Sent
 
-from relay.outcomes import FORWARD_WINDOW
+from relay.sending.outcomes import FORWARD_WINDOW
 from relay.store.states import (
     OPEN,
     AttemptOutcome,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from store.behaviour.kept import Attempt, Sent
 from store.behaviour.model import CONFIRM_AFTER, Model
 
-from relay.outcomes import FORWARD_WINDOW, PATIENCE, read_api_send_id
+from relay.sending.outcomes import FORWARD_WINDOW, PATIENCE, read_api_send_id
 from relay.store.states import AttemptOutcome, DeliveryKind, DeliveryState, Evidence
 from relay.store.values import ECHO_BOUNDS
 from relay.wire.content import content_of

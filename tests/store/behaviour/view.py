@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from store.behaviour import truth
 from store.behaviour.model import Model
 
-from relay import outcomes
+from relay.sending import outcomes
 from relay.store.protocol import Store
 from relay.store.states import DeliveryKind, DeliveryState, MessageState
 from relay.store.values import NewDelivery, Routing, Signal, Tracked, Verdict

@@ -1,0 +1,1 @@
+"""From the platform's door to the database: kept before it is answered."""

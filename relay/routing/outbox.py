@@ -1,0 +1,142 @@
+"""Decisions become deliveries, each target once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from relay.authoring.decisions import Decision, Forward, Reply, Send, Stop
+from relay.authoring.message import Message
+from relay.authoring.trace import Trace
+from relay.store.states import DeliveryKind
+from relay.store.values import NewDelivery, StateChange
+
+MOST_DELIVERIES = 10_000  # of one message: while so much is written, no callback is
+DELIVERY = 1024  # bytes; a longer body counts as several
+
+Resolve = Callable[[str], tuple[str, ...]]  # a name of [chats] or a wxid → wxids; ValueError when unknown
+
+
+class Outbox:
+    """What is to go out because of one message, and what plugins are to remember because of it."""
+
+    def __init__(self, message: Message, resolve: Resolve, now: int) -> None:
+        self._message = message
+        self._resolve = resolve
+        self._now = now
+        self._forwarded: dict[str, str] = {}
+        self._ordinals: Counter[tuple[str, str]] = Counter()
+        self._deliveries: list[NewDelivery] = []
+        self._room = MOST_DELIVERIES
+        self.changes: list[StateChange] = []
+
+    @property
+    def deliveries(self) -> tuple[NewDelivery, ...]:
+        """Every delivery so far, in the order decided."""
+        return tuple(self._deliveries)
+
+    def take(self, plugin: str, decisions: Iterable[Decision], trace: Trace) -> bool:
+        """Add what was decided, in order; true when one of the decisions is to stop.
+
+        All of it or, where a part cannot be stored or sent, nothing, and the error is raised.
+        """
+        before = dict(self._forwarded), self._ordinals.copy(), list(self._deliveries), self._room
+        try:
+            return [self._add(plugin, decision, trace) for decision in decisions].count(True) > 0
+        except BaseException:
+            self._forwarded, self._ordinals, self._deliveries, self._room = before
+            raise
+
+    def _add(self, plugin: str, decision: Decision, trace: Trace) -> bool:
+        _storable(decision.rule)
+        match decision:
+            case Stop():
+                trace.note(plugin, decision.rule, "stop", "later rules and plugins do not see it")
+                return True
+            case Forward():
+                self._forward(plugin, decision, trace)
+            case Reply():
+                self._send(plugin, decision, (self._message.chat,), "", "reply", trace)
+            case Send():
+                chats = self._targets(plugin, decision.rule, (decision.chat,), trace)
+                self._send(plugin, decision, chats, _storable(decision.account), "send", trace)
+        return False
+
+    def _forward(self, plugin: str, decision: Forward, trace: Trace) -> None:
+        found = self._targets(plugin, decision.rule, decision.to, trace)
+        targets = [chat for chat in found if chat != self._message.chat]
+        new = [chat for chat in targets if chat not in self._forwarded]
+        for chat in targets:
+            if chat in self._forwarded:
+                trace.note(plugin, decision.rule, "no", f"{chat} gets it by {self._forwarded[chat]} already")
+        account = _storable(decision.account) or self._message.account
+        preface = None if decision.preface is None else decision.preface.body()
+        for chat in new:
+            self._forwarded[chat] = f"{plugin} {decision.rule}".strip()
+            first = None
+            if preface is not None:
+                first = self._queue(plugin, decision.rule, DeliveryKind.SEND, account, chat, preface)
+            self._queue(plugin, decision.rule, DeliveryKind.FORWARD, account, chat, None, after=first)
+        if new:
+            trace.note(plugin, decision.rule, "forward", "to " + ", ".join(new))
+        elif not targets:
+            trace.note(plugin, decision.rule, "no", "no other chat to forward to")
+
+    def _send(
+        self,
+        plugin: str,
+        decision: Reply | Send,
+        chats: Iterable[str],
+        account: str,
+        word: str,
+        trace: Trace,
+    ) -> None:
+        delay = self._delay(decision)
+        for chat in chats:
+            for outgoing in decision.messages:
+                by = account or self._message.account
+                self._queue(plugin, decision.rule, DeliveryKind.SEND, by, chat, outgoing.body(), delay)
+            trace.note(plugin, decision.rule, word, f"{len(decision.messages)} to {chat}")
+
+    def _delay(self, decision: Reply | Send) -> int:
+        delay = decision.delay.total_seconds() * 1000
+        if decision.at is not None:
+            delay = decision.at.timestamp() * 1000 - self._now
+        return max(0, round(delay))
+
+    def _targets(self, plugin: str, rule: str, names: Iterable[str], trace: Trace) -> list[str]:
+        found: dict[str, None] = {}
+        for name in names:
+            try:
+                found.update(dict.fromkeys(self._resolve(_storable(name))))
+            except ValueError:
+                trace.note(plugin, rule, "error", f"{name} is not in [chats]")
+        return list(found)
+
+    def _queue(
+        self,
+        plugin: str,
+        rule: str,
+        kind: DeliveryKind,
+        account: str,
+        chat: str,
+        body: bytes | None,
+        delay: int = 0,
+        after: int | None = None,
+    ) -> int:
+        """The delivery's place in the list; `ValueError` where it would be one too many."""
+        self._room -= 1 + len(body or b"") // DELIVERY
+        if self._room < 0:
+            raise ValueError("more deliveries than are stored for one message")
+        ordinal = self._ordinals[plugin, rule]
+        self._ordinals[plugin, rule] += 1
+        self._deliveries.append(NewDelivery(plugin, rule, ordinal, kind, account, chat, body, delay, after))
+        return len(self._deliveries) - 1
+
+
+def _storable(text: object) -> str:
+    """The text itself; `TypeError` or `ValueError` for what the database could not hold."""
+    if not isinstance(text, str):
+        raise TypeError(f"a decision names things by strings, not by {type(text).__name__}")
+    text.encode()
+    return text

@@ -1,0 +1,175 @@
+"""A message in, decisions out: every plugin has its say, and none can spoil another's."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from relay.authoring.decisions import Decision, Forward, Reply, Send, Stop
+from relay.authoring.message import Message
+from relay.authoring.names import Names
+from relay.authoring.plugin import Context
+from relay.authoring.state import StateBook, StatePage
+from relay.authoring.trace import Trace
+from relay.clock import Clock
+from relay.routing.calls import Call, Calls, ExhaustedError, LateError
+from relay.routing.loader import Loaded
+from relay.routing.outbox import Outbox, Resolve
+from relay.store.states import MessageState
+from relay.store.values import Routing
+
+log = structlog.get_logger("relay.pipeline")
+
+MOST_DECISIONS = 1000  # of one handler about one message
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What handlers can look up: what plugins remember, and what people and chats are called."""
+
+    book: StateBook
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A message that is on its way through the plugins, since `now`."""
+
+    number: int
+    message: Message
+    now: dt.datetime
+    dry_run: bool
+
+
+class Pipeline:
+    """The plugins in their order, over which messages run one by one or side by side."""
+
+    def __init__(
+        self,
+        plugins: Sequence[Loaded],
+        clock: Clock,
+        zone: dt.tzinfo,
+        resolve: Resolve,
+        memory: Memory,
+        calls: Calls | None = None,
+    ) -> None:
+        self._plugins = tuple(plugins)
+        self._clock = clock
+        self._zone = zone
+        self._resolve = resolve
+        self._memory = memory
+        self._calls = calls or Calls()
+        self._logs = {each.name: structlog.get_logger(f"plugin.{each.name}") for each in self._plugins}
+
+    @property
+    def includes_own(self) -> bool:
+        """Whether any handler wants to see what staff type on our accounts' phones."""
+        return any(
+            handler.wants_own(loaded.settings)
+            for loaded in self._plugins
+            for handler in loaded.plugin.handlers
+        )
+
+    def stored(self, routing: Routing) -> None:
+        """Tell that what came of a message is on disk, or will never be."""
+        self._memory.book.settle(routing.changes)
+
+    async def run(self, number: int, message: Message, *, dry_run: bool = False) -> Routing:
+        """Ask every handler, and return state, trace and deliveries of message `number`.
+
+        Raises `ExhaustedError` where this process cannot ask any more.
+        """
+        return await self._calls.box.steps(number, "", self._run(number, message, dry_run))
+
+    async def _run(self, number: int, message: Message, dry_run: bool) -> Routing:
+        trace = Trace()
+        await self._memory.names.learn((message.sender, message.chat, message.account))
+        now = self._clock.now()
+        outbox = Outbox(message, self._resolve, now)
+        said = _Said(number, message, dt.datetime.fromtimestamp(now / 1000, self._zone), dry_run)
+        for loaded in self._plugins:
+            if await self._ask(said, loaded, outbox, trace):
+                break
+        return Routing(
+            number, MessageState.ROUTED, None, trace.lines, outbox.deliveries, tuple(outbox.changes)
+        )
+
+    async def _ask(self, said: _Said, loaded: Loaded, outbox: Outbox, trace: Trace) -> bool:
+        """True when the plugin stopped the message."""
+        for handler in loaded.plugin.handlers:
+            if (refusal := handler.refuses(said.message, loaded.settings)) is not None:
+                trace.note(loaded.name, "", "no", refusal)
+                continue
+            page, own = self._memory.book.open(), Trace()
+            call = Call(said.number, loaded, handler, said.message, self._context(said, loaded, page, own))
+            if await self._decide(call, page, own, outbox, trace):
+                return True
+        return False
+
+    def _context(self, said: _Said, loaded: Loaded, page: StatePage, own: Trace) -> Context:
+        return Context(
+            settings=loaded.settings,
+            log=self._logs[loaded.name],
+            now=said.now,
+            plugin=loaded.name,
+            trace=own,
+            state=page.of(loaded.name),
+            names=self._memory.names,
+            dry_run=said.dry_run,
+        )
+
+    async def _decide(self, call: Call, page: StatePage, own: Trace, outbox: Outbox, trace: Trace) -> bool:
+        """Let one handler decide: all that it decided counts, or with an error nothing of it."""
+        try:
+            result = await self._calls.result(call)
+            with self._calls.box.running(call.number, call.what):  # reading what it returned is its own doing
+                decisions = _decisions(result)
+                stopped = outbox.take(call.loaded.name, decisions, own)
+        except (asyncio.CancelledError, ExhaustedError):  # ours: a handler's own is told as an error of its
+            page.tear_out()
+            raise
+        except BaseException as exc:  # noqa: BLE001 - a border: logged, and in the trace
+            page.tear_out()
+            _note_error(call, exc, trace)
+            traceback.clear_frames(exc.__traceback__)  # what it held is free now, not once somebody looks
+            return False
+        outbox.changes += page.close()
+        if not decisions and not own.lines:
+            own.note(call.loaded.name, "", "no", f"{call.handler.name} decided nothing")
+        trace.add(own)
+        return stopped
+
+
+def _note_error(call: Call, exc: BaseException, trace: Trace) -> None:
+    name, handler = call.loaded.name, call.handler.name
+    if isinstance(exc, LateError):
+        trace.note(name, "", "error", f"{handler} {exc}")
+        log.warning("handler_timed_out", plugin=name, handler=handler, message=call.message.id)
+        return
+    error, where = type(exc).__name__, _where(exc)
+    trace.note(name, "", "error", f"{handler}: {error} at {where}")
+    log.error("handler_failed", plugin=name, handler=handler, error=error, at=where, message=call.message.id)
+
+
+def _decisions(result: object) -> Sequence[Decision]:
+    if result is None:
+        return ()
+    several = result if isinstance(result, list | tuple) else (result,)
+    if len(several) > MOST_DECISIONS:
+        raise ValueError(f"{len(several)} decisions are too many")
+    for each in several:
+        if not isinstance(each, Forward | Reply | Send | Stop):
+            raise TypeError(f"{type(each).__name__} is no decision")
+    return several
+
+
+def _where(exc: BaseException) -> str:
+    """File and line, without the error's own words: these may hold what a customer wrote."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    last = frames[-1] if frames else None
+    return f"{last.filename.rpartition('/')[2]}:{last.lineno}" if last else "its result"
