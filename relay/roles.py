@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from relay.operating.rehearsal import Rehearsal
     from relay.receiving.receiver import Receiver, ReceiverSettings
     from relay.routing.blackbox import BlackBox
-    from relay.routing.pipeline import Pipeline
+    from relay.routing.pipeline import Pipeline, Witness
     from relay.routing.router import Router
     from relay.sending.client import Transport
     from relay.sending.retention import Retention
@@ -149,16 +149,21 @@ def spools_of(config: Config, journals: Path) -> list[Path]:
 
 
 def build_pipeline(
-    config: Config, store: Store, clock: Clock, plugins: Sequence[Loaded], box: BlackBox | None = None
+    config: Config,
+    store: Store,
+    clock: Clock,
+    plugins: Sequence[Loaded],
+    box: BlackBox | None = None,
+    witness: Witness | None = None,
 ) -> Pipeline:
-    """The one way from a message to decisions, for the live bot and for rehearsals."""
+    """The one way from a message to decisions, for the live bot, for rehearsals and for tests."""
     from relay.authoring.names import Names
     from relay.authoring.state import StateBook
     from relay.routing.calls import Calls
     from relay.routing.pipeline import Memory, Pipeline
 
     memory = Memory(StateBook(store, clock), Names(store, clock, _given_names(config)))
-    return Pipeline(plugins, clock, config.bot.zone, config.chats.resolve, memory, Calls(box))
+    return Pipeline(plugins, clock, config.bot.zone, config.chats.resolve, memory, Calls(box), witness)
 
 
 def build_rehearsal(config: Config, store: Store, clock: Clock, loading: Loading) -> Rehearsal:
@@ -170,12 +175,17 @@ def build_rehearsal(config: Config, store: Store, clock: Clock, loading: Loading
 
 
 def build_router(
-    config: Config, store: Store, clock: Clock, plugins: Sequence[Loaded], box: BlackBox | None = None
+    config: Config,
+    store: Store,
+    clock: Clock,
+    plugins: Sequence[Loaded],
+    box: BlackBox | None = None,
+    witness: Witness | None = None,
 ) -> Router:
     """The router, with these plugins; `box` tells it how the one before ended."""
     from relay.routing.router import Router, RouterSettings
 
-    pipeline = build_pipeline(config, store, clock, plugins, box)
+    pipeline = build_pipeline(config, store, clock, plugins, box, witness)
     settings = RouterSettings(
         remember=int(config.storage.remember),
         expire_after=int(config.delivery.expire_after),

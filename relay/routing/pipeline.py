@@ -7,6 +7,7 @@ import datetime as dt
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -36,6 +37,16 @@ class Memory:
     names: Names
 
 
+class Witness(Protocol):
+    """Is told what every handler decided, and of what it failed; the live bot has none, tests have."""
+
+    def decided(self, plugin: str, handler: str, decisions: Sequence[Decision]) -> None:
+        """All of it counts."""
+
+    def failed(self, plugin: str, handler: str, error: BaseException) -> None:
+        """Nothing of it counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Said:
     """A message that is on its way through the plugins, since `now`."""
@@ -57,6 +68,7 @@ class Pipeline:
         resolve: Resolve,
         memory: Memory,
         calls: Calls | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._plugins = tuple(plugins)
         self._clock = clock
@@ -64,6 +76,7 @@ class Pipeline:
         self._resolve = resolve
         self._memory = memory
         self._calls = calls or Calls()
+        self._witness = witness
         self._logs = {each.name: structlog.get_logger(f"plugin.{each.name}") for each in self._plugins}
 
     @property
@@ -136,8 +149,12 @@ class Pipeline:
         except BaseException as exc:  # noqa: BLE001 - a border: logged, and in the trace
             page.tear_out()
             _note_error(call, exc, trace)
+            if self._witness is not None:
+                self._witness.failed(call.loaded.name, call.handler.name, exc)
             traceback.clear_frames(exc.__traceback__)  # what it held is free now, not once somebody looks
             return False
+        if self._witness is not None:
+            self._witness.decided(call.loaded.name, call.handler.name, decisions)
         outbox.changes += page.close()
         if not decisions and not own.lines:
             own.note(call.loaded.name, "", "no", f"{call.handler.name} decided nothing")
