@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import urlencode
+from typing import Self
 
 from relay.clock import Clock
 from relay.config import load
-from relay.errors import ConfigurationError, PluginError
+from relay.errors import ConfigurationError
 from relay.receiving.door import create_app
 from relay.roles import (
     build_receiver,
@@ -21,13 +18,12 @@ from relay.roles import (
     open_store,
     receiver_settings,
 )
-from relay.sending.attempts import NoAnswer
+from relay.routing.pipeline import Witness
 from relay.sending.client import Transport
 from relay.simulator.app import Simulator, create_simulator
 from relay.simulator.clockwork import ManualClock
-from relay.simulator.settings import SimulatorSettings
 from relay.store.sqlite import SqliteStore
-from relay.wire.answers import Answer, read_answer
+from relay.testing.asgi import AsgiTransport, asgi_call
 
 SECRETS = {
     "RELAY_APP_SECRET": "sim-secret",
@@ -48,94 +44,6 @@ password = "${RELAY_CONSOLE_PASSWORD}"
 """
 
 
-async def asgi_call(
-    app: Any,  # noqa: ANN401, RUF100 - any ASGI app
-    method: str,
-    path: str,
-    *,
-    body: bytes = b"",
-    query: Mapping[str, str] | None = None,
-    headers: Mapping[str, str] | None = None,
-    client: tuple[str, int] = ("127.0.0.1", 50000),
-) -> tuple[int, bytes]:
-    """One request to an ASGI app, without a socket: status and body."""
-    told = await _exchange(app, method, path, body, query or {}, headers or {}, client)
-    return told.status, told.body
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-async def _exchange(  # noqa: PLR0913, RUF100 - what a request is made of
-    app: Any,  # noqa: ANN401, RUF100 - any ASGI app
-    method: str,
-    path: str,
-    body: bytes,
-    query: Mapping[str, str],
-    headers: Mapping[str, str],
-    client: tuple[str, int] = ("127.0.0.1", 50000),
-) -> _Told:
-    parts: list[bytes] = []
-    status, said = 0, dict[str, str]()
-    told = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receive() -> dict[str, Any]:
-        return told.pop() if told else {"type": "http.disconnect"}
-
-    async def send(message: dict[str, Any]) -> None:
-        nonlocal status
-        status = message.get("status", status)
-        said.update(
-            (name.decode().lower(), value.decode("latin-1")) for name, value in message.get("headers", ())
-        )
-        parts.append(message.get("body", b""))
-
-    named = {"host": "127.0.0.1", "content-length": str(len(body)), **headers}
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": urlencode(query).encode(),
-        "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in named.items()],
-        "client": client,
-        "server": ("127.0.0.1", 80),
-    }
-    await app(scope, receive, send)
-    return _Told(status, said, b"".join(parts))
-
-
-class AsgiTransport:
-    """Reaches the platform's ASGI app in this process, through the client's own reading of answers."""
-
-    def __init__(self, app: Any) -> None:  # noqa: ANN401, RUF100 - any ASGI app
-        self._app = app
-
-    async def request(
-        self, method: str, path: str, *, body: bytes = b"", query: Mapping[str, str] | None = None
-    ) -> Answer | NoAnswer:
-        """One request, answered at once, or hung up on."""
-        try:
-            told = await _exchange(self._app, method, path, body, query or {}, {})
-        except ConnectionError as exc:
-            return NoAnswer(True, type(exc).__name__)
-        answer = read_answer(told.status, told.body)
-        return replace(
-            answer, retry_after=told.headers.get("retry-after", ""), date=told.headers.get("date", "")
-        )
-
-    async def close(self) -> None:
-        """There is nothing to let go of."""
-
-
 class Bot:
     """A bot with this bot.toml, a simulator for its platform, and time under control.
 
@@ -152,6 +60,7 @@ class Bot:
         simulator: Simulator | None = None,
         transport: Transport | None = None,
         clock: ManualClock | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.spooling = False  #: whether the next start uses the spool of bot.toml
@@ -159,6 +68,7 @@ class Bot:
         self.folder = folder or Path(self._temporary.name if self._temporary else ".")
         self.simulator = simulator or create_simulator(clock=self.clock, push=self.push)
         self._router_first = True
+        self._witness = witness
         self._transport = transport or AsgiTransport(self.simulator.app)
         self._write_config(toml, accounts)
         try:
@@ -179,11 +89,12 @@ class Bot:
         if loading.problems:
             raise ConfigurationError(tuple(loading.problems))
         if loading.failed:
-            raise PluginError(str(loading.failed[0][1]))
+            raise loading.failed[0][1]
         self.store: SqliteStore = open_store(self.config, clock)
         self.receiver = build_receiver(self.config, self.store, clock, spooling=self.spooling)
         self.door = create_app(self.receiver, receiver_settings(self.config))
-        self.router = build_router(self.config, self.store, clock, loading.loaded)
+        self.plugins = tuple(loading.loaded)
+        self.router = build_router(self.config, self.store, clock, loading.loaded, witness=self._witness)
         self.sender = build_sender(self.config, self.store, clock, self._transport)
 
     async def push(self, body: bytes) -> int:
@@ -234,6 +145,3 @@ class Bot:
         await self.simulator.close()
         if self._temporary is not None:
             self._temporary.cleanup()
-
-
-__all__ = ["AsgiTransport", "Bot", "ManualClock", "SimulatorSettings", "asgi_call"]

@@ -1,0 +1,8 @@
+"""The bot without a network: a plugin alone on its bench, or the whole bot on the simulator."""
+
+from relay.simulator.clockwork import ManualClock
+from relay.simulator.settings import SimulatorSettings
+from relay.testing.asgi import AsgiTransport, asgi_call
+from relay.testing.bot import BASE, SECRETS, Bot
+
+__all__ = ["BASE", "SECRETS", "AsgiTransport", "Bot", "ManualClock", "SimulatorSettings", "asgi_call"]
