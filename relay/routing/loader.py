@@ -52,6 +52,7 @@ class Loaded:
     timeout: int  #: milliseconds for one handler and one message
     source: str
     path: Path
+    version: str = ""  #: of its files and settings: equal ones need no swap
 
 
 def shipped_folder() -> Path:

@@ -21,6 +21,7 @@ from relay.clock import Clock
 from relay.routing.calls import Call, Calls, ExhaustedError, LateError
 from relay.routing.loader import Loaded
 from relay.routing.outbox import Outbox, Resolve
+from relay.routing.roster import Roster
 from relay.store.states import MessageState
 from relay.store.values import Routing
 
@@ -70,21 +71,32 @@ class Pipeline:
         calls: Calls | None = None,
         witness: Witness | None = None,
     ) -> None:
-        self._plugins = tuple(plugins)
+        self._roster = Roster(plugins)
         self._clock = clock
         self._zone = zone
         self._resolve = resolve
         self._memory = memory
         self._calls = calls or Calls()
         self._witness = witness
-        self._logs = {each.name: structlog.get_logger(f"plugin.{each.name}") for each in self._plugins}
+        self._logs = {each.name: structlog.get_logger(f"plugin.{each.name}") for each in plugins}
+
+    @property
+    def plugins(self) -> tuple[Loaded, ...]:
+        """Those that the next message goes through, in their order."""
+        return self._roster.plugins
+
+    def swap(self, plugins: Sequence[Loaded]) -> Roster:
+        """Let the next message go through these; comes back what those in hand still go through."""
+        before, self._roster = self._roster, Roster(plugins)
+        self._logs |= {each.name: structlog.get_logger(f"plugin.{each.name}") for each in plugins}
+        return before
 
     @property
     def includes_own(self) -> bool:
         """Whether any handler wants to see what staff type on our accounts' phones."""
         return any(
             handler.wants_own(loaded.settings)
-            for loaded in self._plugins
+            for loaded in self.plugins
             for handler in loaded.plugin.handlers
         )
 
@@ -97,15 +109,21 @@ class Pipeline:
 
         Raises `ExhaustedError` where this process cannot ask any more.
         """
-        return await self._calls.box.steps(number, "", self._run(number, message, dry_run))
+        roster = self._roster.enter()
+        try:
+            return await self._calls.box.steps(
+                number, "", self._run(number, message, roster.plugins, dry_run)
+            )
+        finally:
+            roster.leave()
 
-    async def _run(self, number: int, message: Message, dry_run: bool) -> Routing:
+    async def _run(self, number: int, message: Message, plugins: Sequence[Loaded], dry_run: bool) -> Routing:
         trace = Trace()
         await self._memory.names.learn((message.sender, message.chat, message.account))
         now = self._clock.now()
         outbox = Outbox(message, self._resolve, now)
         said = _Said(number, message, dt.datetime.fromtimestamp(now / 1000, self._zone), dry_run)
-        for loaded in self._plugins:
+        for loaded in plugins:
             if await self._ask(said, loaded, outbox, trace):
                 break
         return Routing(
