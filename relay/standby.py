@@ -1,6 +1,6 @@
 """A process that is told through a socket which role it is to have; what roles need may be loaded by then.
 
-    python -m relay.standby CHANNEL LIFELINE [ROLE]
+    python -m relay.standby CHANNEL LIFELINE ROLE
 
 The channel brings one order: the role and the path, with a pipe for the pulse, the files as they were
 accepted, and, for a role with a door, its socket and both ends of its hatch. Nothing of the configuration
@@ -16,7 +16,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -48,24 +48,33 @@ NEEDS = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Load, say so, wait for the order and carry it out; returns the exit code."""
-    channel, lifeline = socket.socket(fileno=int(arguments[0])), int(arguments[1])
-    _brace()
-    for role in arguments[2:] or NEEDS:
-        for module in ("uvloop", "relay.process", *NEEDS[role]):
-            import_module(module)
-    told: bytes = b""
-    with channel, contextlib.suppress(ConnectionError):  # the supervisor is gone
-        channel.sendall(b".")
-        told, descriptors, _, _ = socket.recv_fds(channel, LONGEST, DESCRIPTORS)
-    return _become(json.loads(told), lifeline, descriptors) if told else 0
+    """Load, then wait for the order and carry it out; returns the exit code."""
+    channel, lifeline, role = socket.socket(fileno=int(arguments[0])), int(arguments[1]), arguments[2]
+    brace()
+    load([role])
+    return obey(channel, lifeline)
 
 
-def _brace() -> None:
+def brace() -> None:
     """Be ready for the question where it hangs; the answer goes to the log."""
     faulthandler.register(signal.SIGUSR1, all_threads=True)  # works while a pattern holds the interpreter
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTTOU):  # the terminal's; the supervisor decides
         signal.signal(number, signal.SIG_IGN)
+
+
+def load(roles: Iterable[str]) -> None:
+    """Import what these roles need; nothing of it starts a thread or opens a file for good."""
+    for role in roles:
+        for module in ("uvloop", "relay.process", *NEEDS[role]):
+            import_module(module)
+
+
+def obey(channel: socket.socket, lifeline: int) -> int:
+    """Wait for the order and carry it out; returns the exit code."""
+    told: bytes = b""
+    with channel, contextlib.suppress(ConnectionError):  # the supervisor is gone
+        told, descriptors, _, _ = socket.recv_fds(channel, LONGEST, DESCRIPTORS)
+    return _become(json.loads(told), lifeline, descriptors) if told else 0
 
 
 def _become(order: dict[str, Any], lifeline: int, descriptors: Sequence[int]) -> int:
@@ -77,7 +86,7 @@ def _become(order: dict[str, Any], lifeline: int, descriptors: Sequence[int]) ->
     os.set_blocking(pulse, False)
     for each in descriptors:
         os.set_inheritable(each, False)
-    _be_called(order["role"])
+    be_called(order["role"])
     ties = Ties(lifeline, pulse, files=_files(files))
     if door:
         ties.door, ties.hatch = door[0], Hatch.lent(*door[1:])
@@ -93,10 +102,10 @@ def _files(descriptor: int) -> Files:
     return {name: held.encode("latin-1") for name, held in json.loads(text).items()}
 
 
-def _be_called(role: str) -> None:
-    """What `top` and `ps -e` show, where the system lets it be set."""
+def be_called(name: str) -> None:
+    """Have `top` and `ps -e` show it, where the system lets it be set."""
     with contextlib.suppress(OSError):
-        Path("/proc/self/comm").write_text(f"relay {role}"[:15], "ascii")
+        Path("/proc/self/comm").write_text(f"relay {name}"[:15], "ascii")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,11 @@ class Check:
         self._warden = Warden(self._process.pid)
         self._until = time.monotonic() + CHECK_TIMEOUT
 
+    @property
+    def pids(self) -> set[int]:
+        """Its process, and whoever watches over it."""
+        return {self._process.pid, self._warden.pid}
+
     def over(self) -> bool:
         """Whether it has ended, or has had its time."""
         return self._process.poll() is not None or time.monotonic() > self._until

@@ -8,10 +8,10 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -41,25 +41,26 @@ class Order:
     limit: float  #: seconds of silence after which it hangs
 
 
-class Child:
-    """A process that was started for one role, or for whichever is needed next."""
+class Process(Protocol):
+    """As its parent sees it."""
 
-    def __init__(self, lifeline: int, role: str | None = None, niceness: int = 0) -> None:
-        self._channel, told = socket.socketpair()
-        self._channel.setblocking(False)
-        command = [sys.executable, "-m", "relay.standby", str(told.fileno()), str(lifeline)]
-        self._process = subprocess.Popen(  # noqa: S603 - our own program, and words of our own
-            [*command, *([role] if role else [])],
-            pass_fds=(told.fileno(), lifeline),
-            stdin=subprocess.DEVNULL,
-            process_group=0,  # what plugins start can be ended with it
-        )
-        told.close()
-        if niceness:
-            with contextlib.suppress(OSError):  # it is over already
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, niceness)
+    pid: int
+    returncode: int | None
+
+    def wait(self) -> int:
+        """Bury it, and return its exit code, negative for a signal."""
+
+
+class Child:
+    """A process that was started for one role, or that is to fork others; of a group of its own."""
+
+    def __init__(self, process: Process, channel: socket.socket, role: str = "") -> None:
+        """`channel` is the way to it until it has its role."""
+        self.channel = channel
+        self._process = process
+        channel.setblocking(False)
         self._warden = Warden(self.pid)
-        self.role = role or ""
+        self.role = role
         self.started = time.monotonic()
         self.loaded = False
         self.serves = False
@@ -75,6 +76,11 @@ class Child:
         return self._process.pid
 
     @property
+    def pids(self) -> set[int]:
+        """Its own, and that of whoever watches over it."""
+        return {self.pid, self._warden.pid}
+
+    @property
     def code(self) -> int:
         """How it ended, once it has."""
         return self._process.returncode or 0
@@ -82,7 +88,7 @@ class Child:
     @property
     def pipe(self) -> int:
         """Where it says something next."""
-        return (self._pulse or self._channel).fileno()
+        return (self._pulse or self.channel).fileno()
 
     def become(self, order: Order) -> None:
         """Give it its role; if it is dead, that shows at the next look."""
@@ -96,7 +102,7 @@ class Child:
             descriptors += [each.fileno() for each in lent]
         told = json.dumps({"role": order.role, "path": str(order.path)}).encode()
         with contextlib.suppress(OSError):
-            socket.send_fds(self._channel, [told], descriptors)
+            socket.send_fds(self.channel, [told], descriptors)
         self._pulse.hand_over()
 
     def look(self, now: float) -> None:
@@ -112,10 +118,9 @@ class Child:
 
     def _hear_loaded(self) -> None:
         with contextlib.suppress(OSError):
-            if self._channel.recv(1) and not self.loaded:
+            if not self.loaded and self.channel.recv(1):
                 self.loaded = True
-                if not self.role:
-                    log.info("spare_loaded", pid=self.pid)
+                log.info("forkserver_loaded", pid=self.pid)
 
     def _hear(self, pulse: Pulse, now: float) -> None:
         said = pulse.hear(now)
@@ -169,13 +174,13 @@ class Child:
         self.kill()
         self._process.wait()
         self._warden.end()
-        self._channel.close()
+        self.channel.close()
         if self._pulse is not None:
             self._pulse.close()
 
 
-def _dead(process: subprocess.Popen[bytes]) -> bool:
+def _dead(process: Process) -> bool:
     """Whether it has ended, without letting its number go: its group is to be ended first."""
     if not hasattr(os, "waitid"):  # macOS before Python 3.13; the warden keeps the group's number there
-        return process.poll() is not None
+        return isinstance(process, subprocess.Popen) and process.poll() is not None
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

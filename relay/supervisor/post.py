@@ -20,13 +20,13 @@ BRISK = DELAYS[:4]  # what kills the router is set aside after 3 tries, and all 
 
 
 class Post:
-    """Filled as long as the supervisor lives; `start` finds a process for it."""
+    """Filled as long as the supervisor lives; `start` finds a process for it, or none yet."""
 
     def __init__(
         self,
         role: str,
         door: socket.socket | None,
-        start: Callable[[Post], Child],
+        start: Callable[[Post], Child | None],
         begin_at: float = 0.0,
     ) -> None:
         """`begin_at`: by the monotonic clock."""
@@ -44,11 +44,6 @@ class Post:
         """All processes that have, or had, this role and live."""
         yield from (child for child in (self._current, self._replaced) if child is not None)
         yield from self._leaving
-
-    @property
-    def filled(self) -> bool:
-        """Whether somebody serves, and nobody is on the way."""
-        return self._current is not None and self._current.serves
 
     def shut(self) -> None:
         """Nobody comes after those who serve: what they hold, they are to end themselves."""

@@ -20,7 +20,6 @@ from relay.supervisor.check import Check
 from relay.supervisor.child import Child, Order
 from relay.supervisor.post import Post
 from relay.supervisor.signals import Signals
-from relay.supervisor.spare import Spare
 from relay.supervisor.start import Start
 
 log = structlog.get_logger("relay.supervisor")
@@ -50,8 +49,8 @@ class Supervisor:
         self._config = config
         self._files = _shelved(files)
         self._signals = signals
-        self._lifeline = start.lifeline
-        self._spare = Spare(start.lifeline, start.children)
+        self._forks = start.forks
+        self._moving = False  #: whether all roles are to be replaced, once there are processes to be had
         self._posts = [
             Post(role, doors.get(role), self._child_for, self._begin_at(role))
             for role in ROLES
@@ -68,13 +67,22 @@ class Supervisor:
         self._stop()
 
     def _children(self) -> Iterator[Child]:
-        return itertools.chain(*(post.children() for post in self._posts), self._spare.children())
+        return itertools.chain(*(post.children() for post in self._posts), self._forks.children())
 
     def _tend(self) -> None:
         now = self._look(self._children())
+        if self._moving and self._forks.settled:
+            self._moving = False
+            for post in self._posts:
+                post.replace()
         for post in self._posts:
             post.tend(now)
-        self._spare.tend(now, calm=all(post.filled for post in self._posts))
+        self._forks.tend(now, self._pids())
+
+    def _pids(self) -> set[int]:
+        """Every process that we started, or had forked, but the fork server."""
+        checking = self._check.pids if self._check is not None else set[int]()
+        return checking.union(*(child.pids for post in self._posts for child in post.children()))
 
     def _look(self, children: Iterable[Child]) -> float:
         now = time.monotonic()
@@ -85,11 +93,12 @@ class Supervisor:
     def _wait(self, children: Iterable[Child]) -> None:
         self._signals.wait(LOOK, [child.pipe for child in children])
 
-    def _child_for(self, post: Post) -> Child:
-        """The spare, or a new process; with the role it is to have."""
-        child = self._spare.take(time.monotonic(), post.role) or Child(self._lifeline, post.role)
-        limit = self._limit(post.role)
-        child.become(Order(post.role, self._path, self._files, post.door, post.hatch, limit))
+    def _child_for(self, post: Post) -> Child | None:
+        """A process with the role that it is to have; None where there is none yet."""
+        child = self._forks.child(post.role)
+        if child is not None:
+            limit = self._limit(post.role)
+            child.become(Order(post.role, self._path, self._files, post.door, post.hatch, limit))
         return child
 
     def _begin_at(self, role: str) -> float:
@@ -138,9 +147,8 @@ class Supervisor:
         os.close(self._files)
         self._files = _shelved(check.files)
         log.info("reloading")
-        self._spare.renew()
-        for post in self._posts:
-            post.replace()
+        self._forks.renew()
+        self._moving = True
 
     def _refuse_moves(self, config: Config) -> None:
         """What the sockets and the database are bound to cannot change under them."""
@@ -158,7 +166,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._end_check()
-        self._spare.renew()
+        self._forks.end()
         for post in self._posts:
             post.shut()
         left = list(self._children())

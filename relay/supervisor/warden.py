@@ -34,6 +34,11 @@ class Warden:
             )
         os.close(lifeline)
 
+    @property
+    def pid(self) -> int:
+        """The shell's process id; 0 where there is none."""
+        return self._process.pid if self._process is not None else 0
+
     def end(self) -> None:
         """Its work is done."""
         if self._process is not None:
