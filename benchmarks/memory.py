@@ -22,7 +22,7 @@ PUSHES = 10_000
 MOST = 70.0  # MB of RSS
 MB = 1024  # kB
 
-ROLES = {"supervisor", "receiver", "router", "sender", "console", "spare"}
+ROLES = {"supervisor", "receiver", "router", "sender", "console", "forks"}
 
 
 def roles(supervisor: int) -> dict[str, int]:
@@ -31,12 +31,11 @@ def roles(supervisor: int) -> dict[str, int]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-            words = (process / "cmdline").read_bytes().split(b"\0")
+            name = (process / "comm").read_text().strip()
         except OSError:  # it has ended meanwhile
             continue
-        if parent == supervisor and b"relay.standby" in words:
-            last = words[-2].decode()  # the spare has no role's name yet
-            found["spare" if last.isdecimal() else last] = int(process.name)
+        if parent == supervisor and name.startswith("relay "):
+            found[name.removeprefix("relay ")] = int(process.name)
     if missing := ROLES - set(found):
         raise RuntimeError(f"these do not run: {', '.join(sorted(missing))}")
     return found

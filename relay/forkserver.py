@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     """Load and fork until the supervisor is gone; in a forked process, carry out its order."""
     control, lifeline = socket.socket(fileno=int(arguments[0])), int(arguments[1])
     brace()
-    be_called("forkserver")
+    be_called("forks")  # 15 characters are shown
     load(NEEDS)
     gc.collect()
     gc.freeze()  # or the collector of each process would write to all that they share

@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("receiving", "sending"),
     ("operating", "console"),
     ("serving",),
-    ("roles", "ties", "process", "standby"),
+    ("roles", "ties", "process", "standby", "forkserver"),
     ("supervisor", "testing"),
     ("run",),
     ("cli", "__main__"),
