@@ -4,7 +4,10 @@ Everything that a plugin needs is here.
 """
 
 from relay import lean  # noqa: F401 - before whatever loads structlog
-from relay.authoring.decisions import Decision, Forward, Reply, Send, Stop
+from relay.authoring.conversation import Conversation
+from relay.authoring.decisions import Decision, EndConversation, Forward, Reply, Send, Stop
+from relay.authoring.delivery import Delivery
+from relay.authoring.event import Event
 from relay.authoring.filters import Filter, MessageTypes, UniqueNames
 from relay.authoring.matching import Keywords, Literals, Words, normalise
 from relay.authoring.message import Message
@@ -32,8 +35,12 @@ __version__ = "0.1.0"
 __all__ = [
     "ChatList",
     "Context",
+    "Conversation",
     "Decision",
+    "Delivery",
     "Duration",
+    "EndConversation",
+    "Event",
     "Filter",
     "Forward",
     "Keywords",

@@ -98,14 +98,31 @@ class StorageError(RelayError):
 
 
 class PluginError(RelayError):
-    """A plugin did not load."""
+    """A plugin did not load: what is wrong where, and what to do about it."""
 
-    def __init__(self, message: str, file: str | None = None, line: int | None = None) -> None:
+    def __init__(
+        self,
+        message: Words,
+        file: str | None = None,
+        line: int | None = None,
+        hint: Words | None = None,
+    ) -> None:
         place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
-        super().__init__(place + message)
-        self.message = message
+        self.what = finished(message)
+        self.hint = None if hint is None else finished(hint)
         self.file = file
         self.line = line
+        super().__init__(place + self.message)
+
+    @property
+    def message(self) -> str:
+        """What is wrong, and what to do, in English; without the place."""
+        return self.told("en")
+
+    def told(self, language: Language) -> str:
+        """The same in either language."""
+        hint = BRACKETS.said(language, text=self.hint) if self.hint else ""
+        return f"{self.what.said(language)}{hint}"
 
 
 class LostPluginError(PluginError):

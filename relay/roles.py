@@ -80,13 +80,16 @@ def load_plugin(config: Config, found: Found, loading: Loading) -> None:
         with loader.blaming(found):
             settings = validate_settings(plugin.settings, table, path, config.chats)
             loading.warnings += warnings_of(settings, table, path)
+            bound = plugin.bound(settings, config.chats.resolve)
     except PluginError as exc:
         loading.failed.append((found, exc))
     except ConfigurationError as exc:
         loading.problems.extend(exc.problems)
     else:
         timeout = int(config.plugins.timeout_of(found.name))
-        loading.loaded.append(Loaded(found.name, plugin, settings, timeout, found.source, found.path))
+        loading.loaded.append(
+            Loaded(found.name, plugin, settings, timeout, found.source, found.path, bound=bound)
+        )
 
 
 def receiver_settings(config: Config) -> ReceiverSettings:

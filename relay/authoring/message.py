@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
 
+from relay.authoring.matching import normalise
 from relay.wire.content import Content, content_of, content_view, text_of
 
 
@@ -33,6 +34,11 @@ class Message:
     def text(self) -> str:
         """The words of a text or an announcement; "" for other types."""
         return text_of(self.type, content_of(self.raw))
+
+    @cached_property
+    def compared(self) -> str:
+        """The text in the form in which words are compared (`normalise`)."""
+        return normalise(self.text)
 
     @cached_property
     def content(self) -> Content:

@@ -3,48 +3,62 @@
 from __future__ import annotations
 
 import datetime as dt
-import inspect
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, overload
 
 import structlog
 from pydantic import BaseModel
 
-from relay.authoring.message import Message
+from relay.authoring.choice import NO_GROUPS, Choice, Given, MessageHandler, Resolve
+from relay.authoring.handlers import Handler, described
+from relay.authoring.length import Length
+from relay.authoring.listeners import DeliveryHandler, EventHandler
 from relay.authoring.names import Names
+from relay.authoring.rhythm import Rhythm, Ticker
 from relay.authoring.state import State
 from relay.authoring.trace import Trace
+from relay.config.problems import UnfitError
 from relay.errors import PluginError
+from relay.language import Text
+from relay.store.states import DeliveryState
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound="Function")
+Function = Callable[..., Any]
+OwnFilter = bool | Callable[[Any], bool]
 
-
-@dataclass(frozen=True, slots=True)
-class Handler:
-    """A plugin's function for messages, and what it wants to see."""
-
-    name: str
-    function: Callable[..., Any]
-    types: frozenset[str]
-    include_own: bool | Callable[[Any], bool]
-    is_async: bool
-
-    def wants_own(self, settings: object) -> bool:
-        """Whether it wants to see what staff type on our accounts' phones, with these settings."""
-        return self.include_own if isinstance(self.include_own, bool) else bool(self.include_own(settings))
-
-    def refuses(self, message: Message, settings: object) -> str | None:
-        """Why this handler does not want the message, or None."""
-        if message.own and not self.wants_own(settings):
-            return "own, and include_own is not set"
-        if self.types and message.type not in self.types:
-            return f"type {message.type} is not among {', '.join(sorted(self.types))}"
-        return None
+SAME_NAME = Text(
+    "已有一个定时函数叫 {name}：它上次何时运行是按名字记的",
+    "another ticking handler is called {name}: when it ran last is remembered by its name",
+    "doubled",
+)
+OTHER_NAME = Text("给其中一个换个名字", "give one of them another name")
+NOT_AT_TOP = Text(
+    "{key} 要用插件自己文件里顶层的函数；{name} 不是，重启后就找不到它了",
+    "{key} must be a function at the top of the plugin's own file; {name} is none, and could not be found "
+    "again after a restart",
+)
+UNUSED = Text(
+    "这一行的 {word}(…) 没有装饰任何函数", "{word}(…) on this line decorates no function", "arguments"
+)
+UNUSED_HINT = Text(
+    "把 @plugin.{word}(…) 写在函数上一行", "put @plugin.{word}(…) on the line above the function"
+)
 
 
 class NoSettings(BaseModel):
     """The settings of a plugin that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A plugin's handlers, and what each wants with the settings and chats at hand."""
+
+    messages: tuple[tuple[Handler, Choice], ...]
+    events: tuple[EventHandler, ...]
+    deliveries: tuple[tuple[Handler, frozenset[DeliveryState]], ...]
+    ticks: tuple[tuple[Handler, Rhythm], ...]
 
 
 class Plugin:
@@ -53,54 +67,207 @@ class Plugin:
     `settings` is a pydantic model; the table [plugins.NAME] of bot.toml is read into it at load.
     Its validators refuse with `ValueError` or `UnfitError`. What is allowed but unwise a model tells in a
     method `warnings()`: pairs of a key of its table ("" for the table as a whole) and a `Text` or string.
+
+    Every handler may be `async`, or plain and then runs in a thread. It is held to its arguments when it is
+    registered: `PluginError` tells file, line and what was expected.
     """
 
     def __init__(self, name: str, *, settings: type[BaseModel] = NoSettings) -> None:
         self.name = name
         self.settings = settings
-        self.handlers: list[Handler] = []
+        self.handlers: list[MessageHandler] = []
+        self.event_handlers: list[EventHandler] = []
+        self.delivery_handlers: list[DeliveryHandler] = []
+        self.tickers: list[Ticker] = []
+        self.start_hooks: list[Handler] = []
+        self.stop_hooks: list[Handler] = []
+        self._file: Mapping[str, Any] = sys._getframe(1).f_globals  # noqa: SLF001 - the file it is made in
+        self._begun: dict[object, PluginError] = {}
+
+    @overload
+    def on_message(self, function: F, /) -> F: ...
+
+    @overload
+    def on_message(
+        self,
+        function: None = None,
+        /,
+        *,
+        types: Given = (),
+        chats: Given = (),
+        senders: Given = (),
+        chat_type: str | Callable[[Any], str] = "any",
+        contains: Given = (),
+        regex: Given = (),
+        include_own: OwnFilter = False,
+    ) -> Callable[[F], F]: ...
 
     def on_message(
-        self, *, types: Iterable[str] = (), include_own: bool | Callable[[Any], bool] = False
-    ) -> Callable[[F], F]:
-        """Call the decorated function as `handler(message, ctx)` for messages of these types, or all.
+        self, function: Any = None, /, *, include_own: OwnFilter = False, **filters: Given
+    ) -> object:
+        """Call the decorated function as `handler(message, ctx)` for messages that meet every filter given.
 
-        It may be `async`, or plain and then runs in a thread; it returns None, a decision or a list of them.
-        With `include_own` it also gets what staff type on our accounts' phones, never what may be an echo;
-        a function says whether it does with the settings at hand.
-        Raises `PluginError` when its arguments are not two.
+        It returns None, a decision or a list of them. `chats` and `senders` are names of [chats] or wxids;
+        one of the words of `contains` must be in the text (compared as in rules), one RE2 pattern of `regex`
+        must match it, and `ctx.match` holds the named groups. With `include_own` it also gets what staff
+        type on our accounts' phones, never what may be an echo. Each filter may be a function of the
+        settings.
         """
 
-        def register(function: F) -> F:
-            wanted = frozenset((types,) if isinstance(types, str) else types)
-            name = getattr(function, "__name__", repr(function))
-            _check_arguments(function, name)
-            self.handlers.append(
-                Handler(name, function, wanted, include_own, inspect.iscoroutinefunction(function))
-            )
+        def register(function: Function) -> None:
+            handler = MessageHandler(described(function), include_own, filters)
+            handler.check()
+            self.handlers.append(handler)
+
+        return self._decorator("on_message", register, function)
+
+    @overload
+    def on_event(self, function: F, /) -> F: ...
+
+    @overload
+    def on_event(self, *types: str) -> Callable[[F], F]: ...
+
+    def on_event(self, *types: Any) -> object:
+        """Call the decorated function as `handler(event, ctx)` for the platform's other notifications.
+
+        `types` are the platform's own words, such as "contacts"; none: all but messages.
+        """
+        bare = len(types) == 1 and callable(types[0])
+
+        def register(function: Function) -> None:
+            handler = described(function, ("event", "ctx"))
+            self.event_handlers.append(EventHandler.of(handler, () if bare else types))
+
+        return self._decorator("on_event", register, types[0] if bare else None)
+
+    @overload
+    def on_delivery(self, function: F, /) -> F: ...
+
+    @overload
+    def on_delivery(self, function: None = None, /, *, states: Given = ()) -> Callable[[F], F]: ...
+
+    def on_delivery(self, function: Any = None, /, *, states: Given = ()) -> object:
+        """Call the decorated function as `handler(delivery, ctx)` when a delivery comes to such a state.
+
+        No states: any. Deliveries that this plugin decided itself are not told.
+        """
+
+        def register(function: Function) -> None:
+            handler = described(function, ("delivery", "ctx"))
+            self.delivery_handlers.append(DeliveryHandler.of(handler, states))
+
+        return self._decorator("on_delivery", register, function)
+
+    def every(
+        self,
+        period: Length | Callable[[Any], Length],
+        *,
+        at: str | Callable[[Any], str | None] | None = None,
+    ) -> Callable[[F], F]:
+        """Call the decorated function as `handler(ctx)` every so often: `"10m"`, seconds, a timedelta.
+
+        `every("1d", at="09:00")` is at that time in the bot's time zone. It goes on over restarts: ticks
+        that were missed are made up for once. Both may be functions of the settings.
+        """
+
+        def register(function: Function) -> None:
+            ticker = Ticker(described(function, ("ctx",)), period, at)
+            ticker.check()
+            if any(each.handler.name == ticker.handler.name for each in self.tickers):
+                raise ticker.handler.error(SAME_NAME.filled(name=ticker.handler.name), OTHER_NAME)
+            self.tickers.append(ticker)
+
+        decorator: Callable[[F], F] = self._decorator("every", register, None)
+        return decorator
+
+    @overload
+    def on_start(self, function: F, /) -> F: ...
+
+    @overload
+    def on_start(self, function: None = None, /) -> Callable[[F], F]: ...
+
+    def on_start(self, function: Any = None, /) -> object:
+        """Call the decorated function as `start(ctx)` before the plugin's first message.
+
+        Where it raises, this version of the plugin does not load. It decides nothing.
+        """
+        return self._decorator("on_start", self._hooking(self.start_hooks), function)
+
+    @overload
+    def on_stop(self, function: F, /) -> F: ...
+
+    @overload
+    def on_stop(self, function: None = None, /) -> Callable[[F], F]: ...
+
+    def on_stop(self, function: Any = None, /) -> object:
+        """Call the decorated function as `stop(ctx)` after the plugin's last message. It decides nothing."""
+        return self._decorator("on_stop", self._hooking(self.stop_hooks), function)
+
+    @staticmethod
+    def _hooking(hooks: list[Handler]) -> Callable[[Function], None]:
+        return lambda function: hooks.append(described(function, ("ctx",)))
+
+    def _decorator(self, word: str, register: Callable[[Function], None], function: Function | None) -> Any:  # noqa: ANN401, RUF100 - the function, or what decorates it
+        """Register the function, or give back what will; whether it ever does is known at load."""
+        if function is not None:
+            register(function)
+            return function
+        line = sys._getframe(2)  # noqa: SLF001 - the plugin's own
+        error = PluginError(
+            UNUSED.filled(word=word), line.f_code.co_filename, line.f_lineno, UNUSED_HINT.filled(word=word)
+        )
+
+        def decorate(function: F) -> F:
+            self._begun.pop(decorate, None)
+            register(function)
             return function
 
-        return register
+        self._begun[decorate] = error
+        return decorate
 
+    def check(self) -> None:
+        """Raise `PluginError` for a decorator that decorates nothing, once the whole file has run."""
+        for error in self._begun.values():
+            raise error
 
-def _check_arguments(function: Callable[..., Any], name: str) -> None:
-    code = inspect.unwrap(function).__code__ if hasattr(inspect.unwrap(function), "__code__") else None
-    try:
-        inspect.signature(function).bind(None, None)
-    except TypeError as exc:
-        raise PluginError(
-            f"{name}{inspect.signature(function)} must take (message, ctx): {exc}",
-            code.co_filename if code else None,
-            code.co_firstlineno if code else None,
-        ) from exc
+    def bound(self, settings: object, resolve: Resolve) -> Bound:
+        """The handlers with these settings and chats; raises `PluginError` for what does not fit them."""
+        return Bound(
+            tuple((each.handler, each.bound(settings, resolve)) for each in self.handlers),
+            tuple(self.event_handlers),
+            tuple((each.handler, each.bound(settings)) for each in self.delivery_handlers),
+            tuple((each.handler, each.bound(settings)) for each in self.tickers),
+        )
+
+    def name_of(self, function: Callable[..., Any], key: str = "then") -> str:
+        """By which a function of the plugin's own file, or of its package, is found again after a restart.
+
+        Raises `UnfitError` where it would not be.
+        """
+        home, module = self._file["__name__"], getattr(function, "__module__", None) or ""
+        name = getattr(function, "__name__", type(function).__name__)
+        inside = module.removeprefix(home)
+        if module == home or (module.startswith(home) and inside.startswith(".")):
+            told = f"{inside[1:]}:{name}" if inside else name
+            if self.named(told) is function:
+                return told
+        raise UnfitError(NOT_AT_TOP.filled(key=key, name=name))
+
+    def named(self, name: str) -> Callable[..., Any] | None:
+        """The function that `name_of` told; None where this version of the plugin has none."""
+        inside, _, last = name.rpartition(":")
+        module = sys.modules.get(f"{self._file['__name__']}.{inside}")
+        found = (vars(module) if module else {}).get(last) if inside else self._file.get(last)
+        return found if callable(found) else None
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a handler gets beside the message.
+    """What a handler gets beside the message, or whatever else it is called for.
 
     `state` is what the plugin remembers; `names` what people and chats are called; `now` the time in the
-    bot's time zone; `dry_run` is true in a rehearsal, where nothing is sent.
+    bot's time zone; `match` the named groups of the handler's `regex`; `dry_run` is true in a rehearsal,
+    where nothing is sent.
     """
 
     settings: Any
@@ -111,6 +278,7 @@ class Context:
     state: State
     names: Names
     dry_run: bool = False
+    match: Mapping[str, str] = field(default_factory=lambda: NO_GROUPS)
 
     def note(self, rule: str, reason: str) -> None:
         """Tell `relay explain` why a rule of this plugin did not match."""

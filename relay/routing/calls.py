@@ -16,8 +16,9 @@ from typing import Any, cast
 
 import structlog
 
+from relay.authoring.handlers import Handler
 from relay.authoring.message import Message
-from relay.authoring.plugin import Context, Handler
+from relay.authoring.plugin import Context
 from relay.errors import RelayError
 from relay.routing.blackbox import BlackBox
 from relay.routing.loader import Loaded

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from relay.authoring.plugin import Plugin
+from relay.authoring.plugin import Bound, Plugin
 from relay.errors import PluginError, RelayError
 
 _serial = itertools.count(1)  # unique module names: two bots, or two versions, never share one
@@ -53,6 +53,12 @@ class Loaded:
     source: str
     path: Path
     version: str = ""  #: of its files and settings: equal ones need no swap
+    bound: Bound = None  # type: ignore[assignment] # by default with no names of chats
+
+    def __post_init__(self) -> None:
+        """What the handlers want, where whoever loaded it did not say."""
+        if self.bound is None:
+            object.__setattr__(self, "bound", self.plugin.bound(self.settings, lambda name: (name,)))
 
 
 def shipped_folder() -> Path:
@@ -140,6 +146,7 @@ def load(found: Found) -> Plugin:
             str(found.path),
             _line_with("Plugin(", found.path),
         )
+    plugin.check()
     return plugin
 
 
@@ -196,14 +203,13 @@ def _module(found: Found) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except PluginError:
-        del sys.modules[name]
-        raise
     except BaseException as exc:
         del sys.modules[name]
+        if isinstance(exc, PluginError) and exc.file is not None:
+            raise
         if isinstance(exc, KeyboardInterrupt):
             raise
-        raise PluginError(_what(exc), str(found.path), _line(exc, found.path)) from exc
+        raise _placed(exc, found) from exc
     return module
 
 
@@ -212,10 +218,20 @@ def blaming(found: Found) -> Iterator[None]:
     """Whatever the plugin's own code raises in here is a `PluginError` with its file and line."""
     try:
         yield
+    except PluginError as exc:
+        if exc.file is not None:
+            raise
+        raise _placed(exc, found) from exc
     except RelayError:
         raise
     except Exception as exc:
-        raise PluginError(_what(exc), str(found.path), _line(exc, found.path)) from exc
+        raise _placed(exc, found) from exc
+
+
+def _placed(exc: BaseException, found: Found) -> PluginError:
+    """The error with the place in the plugin's own file where it came from."""
+    what, hint = (exc.what, exc.hint) if isinstance(exc, PluginError) else (_what(exc), None)
+    return PluginError(what, str(found.path), _line(exc, found.path), hint)
 
 
 def _what(exc: BaseException) -> str:

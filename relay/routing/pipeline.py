@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -94,11 +94,7 @@ class Pipeline:
     @property
     def includes_own(self) -> bool:
         """Whether any handler wants to see what staff type on our accounts' phones."""
-        return any(
-            handler.wants_own(loaded.settings)
-            for loaded in self.plugins
-            for handler in loaded.plugin.handlers
-        )
+        return any(choice.include_own for loaded in self.plugins for _, choice in loaded.bound.messages)
 
     def stored(self, routing: Routing) -> None:
         """Tell that what came of a message is on disk, or will never be."""
@@ -132,17 +128,21 @@ class Pipeline:
 
     async def _ask(self, said: _Said, loaded: Loaded, outbox: Outbox, trace: Trace) -> bool:
         """True when the plugin stopped the message."""
-        for handler in loaded.plugin.handlers:
-            if (refusal := handler.refuses(said.message, loaded.settings)) is not None:
-                trace.note(loaded.name, "", "no", refusal)
+        for handler, choice in loaded.bound.messages:
+            match = choice.ask(said.message)
+            if isinstance(match, str):
+                trace.note(loaded.name, "", "no", match)
                 continue
             page, own = self._memory.book.open(), Trace()
-            call = Call(said.number, loaded, handler, said.message, self._context(said, loaded, page, own))
+            ctx = self._context(said, loaded, page, own, match)
+            call = Call(said.number, loaded, handler, said.message, ctx)
             if await self._decide(call, page, own, outbox, trace):
                 return True
         return False
 
-    def _context(self, said: _Said, loaded: Loaded, page: StatePage, own: Trace) -> Context:
+    def _context(
+        self, said: _Said, loaded: Loaded, page: StatePage, own: Trace, match: Mapping[str, str]
+    ) -> Context:
         return Context(
             settings=loaded.settings,
             log=self._logs[loaded.name],
@@ -152,6 +152,7 @@ class Pipeline:
             state=page.of(loaded.name),
             names=self._memory.names,
             dry_run=said.dry_run,
+            match=match,
         )
 
     async def _decide(self, call: Call, page: StatePage, own: Trace, outbox: Outbox, trace: Trace) -> bool:

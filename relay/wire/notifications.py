@@ -18,6 +18,7 @@ from relay.wire.spans import each_element, picker, rough_end, value_end
 
 __all__ = [
     "CHAT_MSG",
+    "NOTIFICATIONS",
     "PRIVATE",
     "ROOM",
     "SEND_FAIL",
@@ -31,6 +32,8 @@ __all__ = [
 
 CHAT_MSG = "chatMsg"
 SEND_FAIL = "chatMsgSendFail"
+NOTIFICATIONS = (CHAT_MSG, SEND_FAIL, "contacts", "taskDone")
+"""Every type of notification that the platform names; others may come."""
 
 MAX_DAMAGED_PARTS = 16
 MAX_DAMAGED_BYTES = 64 * 1024

@@ -7,8 +7,12 @@ import relay
 PUBLIC = [
     "ChatList",
     "Context",
+    "Conversation",
     "Decision",
+    "Delivery",
     "Duration",
+    "EndConversation",
+    "Event",
     "Filter",
     "Forward",
     "Keywords",
