@@ -33,7 +33,7 @@ Examples:
 """
 
 OPEN = ("queued", "held")
-COUNTED = ("messages", "deliveries", "discarded", "names", "plugin_state")
+COUNTED = ("messages", "deliveries", "discarded", "names", "plugin_state", "conversations")
 ON_THE_WAY = ("sending", "unknown")
 
 

@@ -206,9 +206,9 @@ NOBODY_TO_ASK_OF = Text(
 )
 FORGOTTEN = Text(
     "已清除 {wxid}：{messages} 条消息，{deliveries} 个投递的内容（丢弃 {discarded} 个），"
-    "{names} 个名字，{plugin_state} 项插件记录。",
+    "{names} 个名字，{plugin_state} 项插件记录，{conversations} 个对话。",
     "Removed of {wxid}: {messages} messages, the content of {deliveries} deliveries ({discarded} dropped), "
-    "{names} names, {plugin_state} values of plugins.",
+    "{names} names, {plugin_state} values of plugins, {conversations} conversations.",
 )
 NOTHING_KNOWN = Text(
     "这里没有 {wxid} 的任何东西：编号写对了吗？",

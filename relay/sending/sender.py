@@ -396,4 +396,4 @@ def _is_send(delivery: Delivery) -> bool:
 
 
 def _message(delivery: Delivery) -> tuple[str, int]:
-    return delivery.account, delivery.message
+    return delivery.account, delivery.message or 0  # what is forwarded has one

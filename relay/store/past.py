@@ -14,6 +14,7 @@ class Kept(StrEnum):
     """What is kept for a time."""
 
     MESSAGES = "messages"  #: with their traces, deliveries and attempts
+    OCCASIONS = "occasions"  #: what plugins handled beside messages, with traces, deliveries and attempts
     EVENTS = "events"  #: callbacks that were no messages
     DAMAGED = "damaged"  #: bodies that could not be read
     SOURCES = "sources"  #: by which a copy at another account is known

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from relay.store.journal import Mark
+from relay.store.occasions import Occasions
 from relay.store.past import Kept, Outdated, Place, Removal
 from relay.store.values import (
     Aside,
@@ -49,6 +50,10 @@ class Store(Protocol):
     @property
     def origin(self) -> str:
         """The random mark of this database: what carries another one is not of it."""
+
+    @property
+    def occasions(self) -> Occasions:
+        """What is handled beside messages, and conversations."""
 
     async def ingest(
         self,

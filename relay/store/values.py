@@ -119,6 +119,26 @@ class StateChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Talk:
+    """A change of a conversation: with a `handler` it begins, and replaces another one; without, it ends.
+
+    `only` that one ends, by its number, if there is one given; without `ear`, at whichever account.
+    """
+
+    plugin: str
+    chat: str
+    sender: str
+    ear: str | None = None
+    account: str = ""
+    handler: str = ""
+    on_timeout: str = ""
+    message: int | None = None
+    delay: int = 0  #: ms after which the question is asked
+    within: int = 0  #: ms that it waits from then on
+    only: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Routing:
     """All that came of one message; stored in one transaction."""
 
@@ -128,6 +148,7 @@ class Routing:
     trace: tuple[TraceLine, ...] = ()
     deliveries: tuple[NewDelivery, ...] = ()
     changes: tuple[StateChange, ...] = ()
+    talks: tuple[Talk, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +156,7 @@ class Delivery:
     """One message to one target, as the sender needs it."""
 
     id: int
-    message: int
+    message: int | None  #: None where it came of an occasion
     kind: DeliveryKind
     account: str
     target: str

@@ -31,6 +31,7 @@ from relay.store.sqlite import (
     signals,
     unknowns,
 )
+from relay.store.sqlite.agenda import Agenda
 from relay.store.sqlite.connection import Database
 from relay.store.sqlite.reading import ReadOnlyDatabase
 from relay.store.values import (
@@ -90,6 +91,7 @@ class SqliteStore:
             self._db = Database(path, synchronous=synchronous, patient=patient, hurried=hurried)
         self._clock = clock
         self._ear = ears.Ear(clock)
+        self.occasions = Agenda(self._db, clock)
 
     def close(self) -> None:
         self._db.close()
@@ -366,12 +368,10 @@ class SqliteStore:
         return await self._db.read(queries.counts)
 
     async def figures(self) -> Figures:
-        now = self._clock.now()
-        return await self._db.read(lambda db: figures.figures(db, now))
+        return await self._db.read(lambda db: figures.figures(db, self._clock.now()))
 
     async def count(self, name: str, times: int) -> None:
-        now = self._clock.now()
-        await self._db.write(lambda db: figures.count_answers(db, name, times, now))
+        await self._db.write(lambda db: figures.count_answers(db, name, times, self._clock.now()))
 
     async def counters(self) -> dict[str, int]:
         return await self._db.read(queries.counters)

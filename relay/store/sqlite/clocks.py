@@ -57,6 +57,19 @@ _MOVES = (
     "UPDATE meta SET value = CAST(CAST(value AS INTEGER) - :by AS TEXT) WHERE key = 'platform_ahead'",
     "UPDATE gaps SET begins = begins + :by, ends = ends + :by WHERE ends NOT BETWEEN :since AND :now",
     "UPDATE repairs SET begins = begins + :by, ends = ends + :by WHERE ends NOT BETWEEN :since AND :now",
+    """
+    UPDATE conversations SET since = since + :by, until = until + :by, set_at = set_at + :by
+    WHERE set_at NOT BETWEEN :since AND :now
+    """,
+    # What ticks at a time of day goes by the clock as it is set.
+    """
+    UPDATE ticks SET next_at = next_at + :by, set_at = set_at + :by
+    WHERE instr(rhythm, '@') = 0 AND set_at NOT BETWEEN :since AND :now
+    """,
+    """
+    UPDATE occasions INDEXED BY occasions_waiting SET at = at + :by
+    WHERE state = 'waiting' AND at NOT BETWEEN :since AND :now
+    """,
 )
 # What the router made since then of what was received before.
 _EXPIRES = """

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import apsw
 
 from relay.store.sqlite import ask
-from relay.store.sqlite.queries import Row, message_rows
+from relay.store.sqlite.queries import Row, delivery_id, message_id, message_rows, occasion_id, rfc3339
 
 # `seen` is ordered by account first: one step to each account, and there to the svrid.
 _NUMBERED = """
@@ -18,7 +20,25 @@ SELECT messages.id FROM ears
 JOIN seen ON seen.account = ears.account AND seen.key = ? JOIN messages ON messages.id = seen.message
 ORDER BY messages.state <> 'routed', messages.id
 """
+_LINES = ("plugin", "rule", "decision", "reason", "ms")
 _TRACE = "SELECT plugin, rule, decision, reason, ms FROM traces WHERE message = ? ORDER BY ordinal"
+_OCCASION_TRACE = """
+SELECT plugin, rule, decision, reason, ms FROM occasion_traces WHERE occasion = ? ORDER BY ordinal
+"""
+_OCCASIONS = """
+SELECT o.id, o.kind, o.plugin, o.handler, o.subject, o.became, o.account, o.chat, o.sender,
+       coalesce(
+         o.message, (SELECT d.message FROM deliveries d WHERE o.kind = 'delivery' AND d.id = o.subject)),
+       coalesce((SELECT e.kind FROM events e WHERE o.kind = 'event' AND e.id = o.subject), ''),
+       o.at, o.state, o.reason, o.attempts
+FROM occasions o
+"""
+_OF_MESSAGE = """
+o.id IN (
+  SELECT id FROM occasions WHERE message = ?1
+  UNION SELECT c.id FROM deliveries d JOIN occasions c
+    ON c.kind = 'delivery' AND c.subject = d.id WHERE d.message = ?1)
+"""
 _ACTING = "SELECT acting FROM rooms WHERE chat = ?"
 _LAST_EAR = "SELECT account FROM messages WHERE chat = ? ORDER BY id DESC LIMIT 1"
 
@@ -36,8 +56,46 @@ def numbered(connection: apsw.Connection, svrid: str) -> list[int]:
 
 def trace(connection: apsw.Connection, number: int) -> list[Row]:
     """What was decided about a message, line by line."""
-    names = ("plugin", "rule", "decision", "reason", "ms")
-    return [dict(zip(names, row, strict=True)) for row in ask.every(connection, _TRACE, (number,))]
+    return [dict(zip(_LINES, row, strict=True)) for row in ask.every(connection, _TRACE, (number,))]
+
+
+def occasion(connection: apsw.Connection, number: int) -> Row | None:
+    """What was handled, with its trace."""
+    found = ask.first(connection, f"{_OCCASIONS} WHERE o.id = ?", (number,))
+    if found is None:
+        return None
+    lines = ask.every(connection, _OCCASION_TRACE, (number,))
+    return _occasion(found) | {"trace": [dict(zip(_LINES, row, strict=True)) for row in lines]}
+
+
+def occasions(connection: apsw.Connection, message: int | None, state: str, limit: int) -> list[Row]:
+    """What was handled or is to be, newest first."""
+    asked = "?1 IS NULL" if message is None else _OF_MESSAGE
+    where = f"{asked} AND (?2 = '' OR o.state = ?2) ORDER BY o.id DESC LIMIT ?3"
+    rows = ask.every(connection, f"{_OCCASIONS} WHERE {where}", (message, state, limit))
+    return [_occasion(row) for row in rows]
+
+
+def _occasion(row: tuple[Any, ...]) -> Row:
+    number, kind, plugin, handler, subject, became, account, chat, sender, about, event, at, *ended = row
+    state, reason, attempts = ended
+    return {
+        "id": occasion_id(number),
+        "kind": kind,
+        "plugin": plugin,
+        "handler": handler,
+        "account": account,
+        "chat": chat,
+        "sender": sender,
+        "message_id": None if about is None else message_id(about),
+        "delivery_id": delivery_id(subject) if kind == "delivery" else None,
+        "became": became,
+        "event": event,
+        "at": rfc3339(at),
+        "state": state,
+        "reason": reason,
+        "attempts": attempts,
+    }
 
 
 def acting(connection: apsw.Connection, chat: str) -> str | None:

@@ -30,15 +30,25 @@ CUT_TRIES, CUT_PAUSE = 100, 0.05  # until nobody reads from the log
 Told = Callable[[float], None]
 
 _SAID = "SELECT id FROM messages WHERE sender = ?1 OR chat = ?1 ORDER BY id"
-_OF_THEM = """
+# What plugins were called for because of them: a question without answer, an event that names them, and what
+# became of a delivery to them or of what they said.
+_THEIRS = """
+SELECT id FROM occasions WHERE sender = ?2 OR chat = ?2
+UNION SELECT o.id FROM occasions o JOIN events e ON e.id = o.subject
+  WHERE o.kind = 'event' AND instr(e.raw, CAST(?2 AS BLOB))
+UNION SELECT o.id FROM occasions o JOIN deliveries d ON d.id = o.subject
+  WHERE o.kind = 'delivery' AND (d.target = ?2 OR d.message IN (SELECT value FROM json_each(?1)))
+"""
+_OF_THEM = f"""
 SELECT id, state FROM deliveries WHERE message IN (SELECT value FROM json_each(?1))
 UNION SELECT id, state FROM deliveries WHERE entry IN (SELECT value FROM json_each(?1))
 UNION SELECT id, state FROM deliveries WHERE target = ?2
+UNION SELECT id, state FROM deliveries WHERE occasion IN ({_THEIRS})
 """
 _CAME_BACK = """
 SELECT m.id, m.raw, coalesce(d.body, source.raw), a.echo IS m.id
 FROM deliveries d JOIN attempts a ON a.delivery = d.id
-JOIN messages m INDEXED BY messages_chat ON m.chat = d.target AND m.id > d.message
+JOIN messages m INDEXED BY messages_chat ON m.chat = d.target AND m.id > coalesce(d.message, 0)
 LEFT JOIN messages source ON source.id = d.entry
 WHERE d.id IN (SELECT value FROM json_each(?1))
   AND (a.echo IS m.id OR (m.sender = a.account AND m.received_at BETWEEN d.created_at AND a.started_at + ?2))
@@ -55,6 +65,14 @@ _EMPTIED = f"""
 UPDATE deliveries SET body = {NOTHING} WHERE id IN (SELECT value FROM json_each(?1)) AND body IS NOT NULL
 """
 _UNEXPLAINED = "DELETE FROM traces WHERE message IN (SELECT value FROM json_each(?1))"
+_NOT_HANDLED = """
+UPDATE occasions SET state = 'skipped', reason = 'forgotten'
+WHERE state = 'waiting' AND (sender = ?1 OR chat = ?1)
+"""
+_UNEXPLAINED_CALLS = f"DELETE FROM occasion_traces WHERE occasion IN ({_THEIRS})"
+_NAMELESS = """
+UPDATE occasions SET sender = '', chat = iif(chat = ?1, '', chat) WHERE sender = ?1 OR chat = ?1
+"""
 _GONE = """
 DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?1)) AND signal = 0
   AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message = messages.id)
@@ -143,6 +161,7 @@ class Forgetting:
         database.execute(_LONG_DONE, (numbers, now - ECHO_POSSIBLE))
         database.execute(_EMPTIED, (numbers,))
         database.execute(_UNEXPLAINED, (asked,))
+        database.execute(_UNEXPLAINED_CALLS, (asked, self.wxid))
         database.execute(_GONE, (asked,))
         database.execute(_SHELL, (asked, self.wxid))
         return Counter(messages=len(messages), deliveries=len(found), discarded=discarded)
@@ -161,6 +180,10 @@ class Forgetting:
         database.execute("DELETE FROM names WHERE wxid = ?", (self.wxid,))
         names = database.changes()
         database.execute("DELETE FROM repairs WHERE chat = ?", (self.wxid,))  # or it is all fetched again
+        database.execute("DELETE FROM conversations WHERE sender = ?1 OR chat = ?1", (self.wxid,))
+        conversations = database.changes()
+        database.execute(_NOT_HANDLED, (self.wxid,))
+        database.execute(_NAMELESS, (self.wxid,))
         found = ask.every(database, "SELECT plugin, key FROM plugin_state WHERE instr(key, ?)", (self.wxid,))
         whole = re.compile(rf"(?<!\w){re.escape(self.wxid)}(?!\w)")
         keyed = [(plugin, key) for plugin, key in found if whole.search(key)]
@@ -169,4 +192,4 @@ class Forgetting:
             f"UPDATE events SET raw = {NOTHING} WHERE signal = 0 AND instr(raw, CAST(? AS BLOB))",
             (self.wxid,),
         )
-        return Counter(names=names, plugin_state=len(keyed))
+        return Counter(names=names, plugin_state=len(keyed), conversations=conversations)

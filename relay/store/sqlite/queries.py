@@ -22,7 +22,7 @@ FROM messages
 """
 _DELIVERIES = """
 SELECT id, message, kind, account, target, state, evidence, attempts, error,
-       created_at, updated_at, plugin, rule
+       created_at, updated_at, plugin, rule, occasion
 FROM deliveries
 """
 # Those that ended are counted as they come and go: there may be millions.
@@ -41,6 +41,11 @@ def message_id(number: int) -> str:
 def delivery_id(number: int) -> str:
     """A delivery's id as people see it."""
     return f"d{number}"
+
+
+def occasion_id(number: int) -> str:
+    """The id, as people see it, of what was handled and is no message."""
+    return f"o{number}"
 
 
 def rfc3339(milliseconds: int) -> str:
@@ -128,10 +133,12 @@ def _delivery(row: Sequence[Any]) -> Row:
         updated,
         plugin,
         rule,
+        occasion,
     ) = row
     return {
         "id": delivery_id(number),
-        "message_id": message_id(message),
+        "message_id": None if message is None else message_id(message),
+        "occasion_id": None if occasion is None else occasion_id(occasion),
         "kind": kind,
         "account": account,
         "target": target,

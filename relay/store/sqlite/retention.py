@@ -31,29 +31,46 @@ AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.entry = m.id AND d.message <>
 """
 _EVENT_MAY_GO = """
 e.received_at < ?1 AND e.signal = 0 AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.failure = e.id)
+AND NOT EXISTS (SELECT 1 FROM occasions o WHERE o.kind = 'event' AND o.subject = e.id AND o.state = 'waiting')
+"""
+_OCCASION_MAY_GO = f"""
+o.at < ?1 AND o.state <> 'waiting' AND NOT EXISTS (
+  SELECT 1 FROM deliveries d WHERE d.occasion = o.id AND (d.state NOT IN {_SETTLED} OR d.updated_at >= ?1))
 """
 _SOURCE_MAY_GO = "s.at < ?1 AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.source = s.id)"
 
 _WHOLE = f"SELECT m.id FROM messages m WHERE m.id IN (SELECT value FROM json_each(?2)) AND {_MAY_GO}"
-# What waited for another goes before it.
-_DELIVERIES = """
-DELETE FROM deliveries WHERE id IN (
-  SELECT id FROM deliveries WHERE message IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?)
-"""
-_MESSAGES = """
-DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))
-  AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message = messages.id)
+_WHOLE_OCCASION = f"""
+SELECT o.id FROM occasions o WHERE o.id IN (SELECT value FROM json_each(?2)) AND {_OCCASION_MAY_GO}
 """
 
 
-def _remove_messages(connection: apsw.Connection, keys: Sequence[Place], before: int) -> tuple[int, bool]:
-    """Traces and attempts go with what they belong to; whether deliveries are left for another time."""
-    asked = json.dumps([number for (number,) in keys])
-    whole = json.dumps([row[0] for row in ask.every(connection, _WHOLE, (before, asked))])
-    connection.execute(_DELIVERIES, (whole, DELIVERIES_AT_ONCE))
-    left = connection.changes() == DELIVERIES_AT_ONCE
-    connection.execute(_MESSAGES, (whole,))
-    return connection.changes(), left
+def _with_deliveries(
+    whole: str, cause: str, table: str
+) -> Callable[[apsw.Connection, Sequence[Place], int], tuple[int, bool]]:
+    """Removes what deliveries come of, by a statement that tells which may go, and the deliveries before it.
+
+    Traces and attempts go with what they belong to; deliveries may be left for another time.
+    """
+    # What waited for another goes before it.
+    deliveries = f"""
+    DELETE FROM deliveries WHERE id IN (
+      SELECT id FROM deliveries WHERE {cause} IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?)
+    """
+    causes = f"""
+    DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))
+      AND NOT EXISTS (SELECT 1 FROM deliveries WHERE {cause} = {table}.id)
+    """
+
+    def remove(connection: apsw.Connection, keys: Sequence[Place], before: int) -> tuple[int, bool]:
+        asked = json.dumps([number for (number,) in keys])
+        found = json.dumps([row[0] for row in ask.every(connection, whole, (before, asked))])
+        connection.execute(deliveries, (found, DELIVERIES_AT_ONCE))
+        left = connection.changes() == DELIVERIES_AT_ONCE
+        connection.execute(causes, (found,))
+        return connection.changes(), left
+
+    return remove
 
 
 def _each(*statements: str) -> Callable[[apsw.Connection, Sequence[Place], int], tuple[int, bool]]:
@@ -91,7 +108,12 @@ _WALKS: Mapping[Kept, _Walk] = {
     Kept.MESSAGES: _Walk(
         _by_id(f"m.id, {_passed_by('m.received_at', 'messages')}, {_MAY_GO}", "messages m"),
         (0,),
-        _remove_messages,
+        _with_deliveries(_WHOLE, "message", "messages"),
+    ),
+    Kept.OCCASIONS: _Walk(
+        _by_id(f"o.id, {_passed_by('o.at', 'occasions')}, {_OCCASION_MAY_GO}", "occasions o"),
+        (0,),
+        _with_deliveries(_WHOLE_OCCASION, "occasion", "occasions"),
     ),
     Kept.EVENTS: _Walk(
         _by_id(f"e.id, {_passed_by('e.received_at', 'events')}, {_EVENT_MAY_GO}", "events e"),

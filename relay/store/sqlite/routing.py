@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import apsw
 
-from relay.store.sqlite import ask
+from relay.store.sqlite import ask, conversations
 from relay.store.sqlite.ask import PLATFORM_AHEAD
 from relay.store.sqlite.ingest import count
 from relay.store.sqlite.remembering import write_state
@@ -38,8 +38,8 @@ WHERE messages.id IN (SELECT value FROM json_each(?)) AND state = 'waiting'
 """
 _QUEUED = """
 INSERT INTO deliveries (message, plugin, rule, ordinal, kind, account, target, body, position,
-                        due_at, expires_at, created_at, updated_at, after, entry)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+                        due_at, expires_at, created_at, updated_at, after, entry, occasion)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 _TURN = """
 SELECT rooms.acting, EXISTS (
@@ -150,7 +150,9 @@ def _store(connection: apsw.Connection, ended: Sequence[tuple[Finish, _InHand]])
     _write_traces(connection, [each.routing for each, _ in ended])
     for each, _ in ended:
         write_state(connection, each.routing.changes, each.now)
-    _queue_all(connection, ended)
+        if each.routing.talks:
+            conversations.apply(connection, each.routing.talks, each.now)
+    queue(connection, [_outgoing(connection, *each) for each in ended if each[0].routing.deliveries])
 
 
 def _let_act(connection: apsw.Connection, messages: Sequence[_InHand], now: int) -> None:
@@ -184,19 +186,38 @@ def _write_traces(connection: apsw.Connection, routings: Sequence[Routing]) -> N
     )
 
 
-def _queue_all(connection: apsw.Connection, ended: Sequence[tuple[Finish, _InHand]]) -> None:
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Deliveries of one cause, and what each of them carries, if it is a message that was received."""
+
+    deliveries: Sequence[NewDelivery]
+    entries: Sequence[int | None]
+    message: int | None
+    occasion: int | None
+    expires_at: int  #: but for a delivery's own delay
+    now: int
+
+
+def _outgoing(connection: apsw.Connection, finish: Finish, message: _InHand) -> Outgoing:
+    deliveries = finish.routing.deliveries
+    entries = [_entry(connection, message, new) for new in deliveries]
+    expires_at = message.received_at + finish.expire_after
+    return Outgoing(deliveries, entries, message.id, None, expires_at, finish.now)
+
+
+def queue(connection: apsw.Connection, causes: Sequence[Outgoing]) -> None:
     """Put deliveries into the outbox, in order; one that waits for another learns its number."""
-    several = sum(len(each.routing.deliveries) for each, _ in ended)
+    several = sum(len(each.deliveries) for each in causes)
     if not several:
         return
     positions = itertools.count(next_position(connection, several))
     rows: list[tuple[object, ...]] = []
-    for each, message in ended:
-        chained = any(new.after is not None for new in each.routing.deliveries)
+    for each in causes:
+        chained = any(new.after is not None for new in each.deliveries)
         numbers: list[int | None] = []
-        for new in each.routing.deliveries:
+        for new, entry in zip(each.deliveries, each.entries, strict=True):
             after = None if new.after is None else numbers[new.after]
-            row = _row(connection, each, message, new, after, next(positions))
+            row = _row(each, new, (after, entry), next(positions))
             if chained:
                 connection.execute(_QUEUED, row)
                 numbers.append(connection.last_insert_rowid() if connection.changes() else None)
@@ -205,19 +226,13 @@ def _queue_all(connection: apsw.Connection, ended: Sequence[tuple[Finish, _InHan
     connection.executemany(_QUEUED, rows)
 
 
-def _row(  # noqa: PLR0913, RUF100 - what a row is made of
-    connection: apsw.Connection,
-    finish: Finish,
-    message: _InHand,
-    new: NewDelivery,
-    after: int | None,
-    position: int,
+def _row(
+    cause: Outgoing, new: NewDelivery, bound: tuple[int | None, int | None], position: int
 ) -> tuple[object, ...]:
-    now, expires_at = finish.now, message.received_at + finish.expire_after
+    now = cause.now
     return (
-        *(message.id, new.plugin, new.rule, new.ordinal, new.kind, new.account, new.target, new.body),
-        *(position, now + new.delay, expires_at + new.delay, now, now, after),
-        _entry(connection, message, new),
+        *(cause.message, new.plugin, new.rule, new.ordinal, new.kind, new.account, new.target, new.body),
+        *(position, now + new.delay, cause.expires_at + new.delay, now, now, *bound, cause.occasion),
     )
 
 
