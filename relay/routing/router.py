@@ -367,8 +367,8 @@ def _message(stored: StoredMessage, zone: dt.tzinfo) -> Message:
         type=stored.type,
         time=_said_at(stored, zone),
         raw=stored.raw,
-        own=stored.own,
-        late=stored.late,
+        own=bool(stored.own),
+        late=bool(stored.late),
     )
 
 

@@ -124,11 +124,14 @@ class Bot:
         self.clock.jump(seconds)
         await self.work()
 
-    async def restart(self) -> None:
-        """Forget everything that is not on disk, and start again."""
+    async def restart(self, toml: str | None = None) -> None:
+        """Forget everything that is not on disk, and start again, perhaps with another bot.toml."""
         self.receiver.abandon()
         self.store.close()
         self.receiver.let_go()
+        if toml is not None:
+            self._write_config(toml, self.config.platform.accounts)
+            self.config = load(self.folder / "bot.toml", SECRETS)
         self._start(self.clock)
 
     async def __aenter__(self) -> Self:
