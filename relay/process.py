@@ -28,17 +28,22 @@ from relay.roles import (
     build_sender,
     build_transport,
     load_plugins,
+    offers,
     open_store,
     receiver_settings,
 )
+from relay.routing.handover import Handover
 from relay.store.protocol import Store
 from relay.ties import FOR_GOOD, Ties
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from relay.routing.swap import Swap
+
 log = structlog.get_logger("relay.process")
 
+SWAP_LOOK = 0.1  # seconds between two looks for new versions of plugins
 BEAT = 1.0  # seconds between two reports of being alive
 RESERVE = 4.0  # seconds, of the grace, that are left when the last idle connections are closed
 LAST_TRY = 3.0  # seconds, of the grace, in which the receiver tries once more to write what is late
@@ -274,6 +279,7 @@ async def _receiver(config: Config, store: Store, clock: Clock, orders: _Orders)
 
 async def _router(config: Config, store: Store, clock: Clock, orders: _Orders) -> None:
     from relay.routing.blackbox import BlackBox
+    from relay.routing.swap import Swap
 
     confine(config.plugins.memory_limit)
     loading = load_plugins(config)
@@ -286,12 +292,27 @@ async def _router(config: Config, store: Store, clock: Clock, orders: _Orders) -
     await store.add_accounts(config.platform.accounts, "configured")
     box = BlackBox.beside(config.database)
     router = build_router(config, store, clock, loading.loaded, box)
-    outranking = asyncio.create_task(outrank(clock))
+    swap = Swap(router.pipeline)
+    beside = [asyncio.create_task(outrank(clock)), asyncio.create_task(_swaps(config, swap, clock))]
     try:
         orders.serving()
         await router.run(orders.stop)
     finally:
-        outranking.cancel()
+        for task in beside:
+            task.cancel()
+
+
+async def _swaps(config: Config, swap: Swap, clock: Clock) -> None:
+    """Take new versions of plugins from the supervisor, which has checked them; never ends."""
+    handover = Handover(config.database)
+    while True:
+        files = handover.taken()
+        if files is not None:
+            try:
+                await swap.take(offers(load(config.path, files=files)))
+            except Exception:  # a border: whatever it is, the plugins that run go on
+                log.exception("swap_failed")
+        await clock.sleep(SWAP_LOOK)
 
 
 async def _sender(config: Config, store: Store, clock: Clock, orders: _Orders) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from relay.routing.blackbox import BlackBox
     from relay.routing.pipeline import Pipeline, Witness
     from relay.routing.router import Router
+    from relay.routing.swap import Offer
     from relay.sending.client import Transport
     from relay.sending.retention import Retention
     from relay.sending.sender import Sender
@@ -87,9 +89,36 @@ def load_plugin(config: Config, found: Found, loading: Loading) -> None:
         loading.problems.extend(exc.problems)
     else:
         timeout = int(config.plugins.timeout_of(found.name))
+        version = version_of(config, found)
         loading.loaded.append(
-            Loaded(found.name, plugin, settings, timeout, found.source, found.path, bound=bound)
+            Loaded(
+                found.name, plugin, settings, timeout, found.source, found.path, version=version, bound=bound
+            )
         )
+
+
+def version_of(config: Config, found: Found) -> str:
+    """A word that is another one for other files or settings of a plugin."""
+    plugins = config.plugins
+    return loader.version_of(found, plugins.settings.get(found.name, {}), plugins.timeout_of(found.name))
+
+
+def offers(config: Config) -> list[Offer]:
+    """The plugins as this configuration has them, to be loaded where they are not what runs."""
+    from relay.routing.swap import Offer
+
+    _, files = look_for_plugins(config)
+    return [Offer(each.name, version_of(config, each), partial(_loaded, config, each)) for each in files]
+
+
+def _loaded(config: Config, found: Found) -> Loaded:
+    loading = Loading()
+    load_plugin(config, found, loading)
+    for _, error in loading.failed:
+        raise error
+    if loading.problems:
+        raise ConfigurationError(tuple(loading.problems), config.bot.language)
+    return loading.loaded[0]
 
 
 def receiver_settings(config: Config) -> ReceiverSettings:

@@ -161,20 +161,20 @@ class _Block:
 class _Recorded(Coroutine[Any, Any, T]):
     """A coroutine whose steps are put on record."""
 
-    __slots__ = ("_begun", "_box", "_message", "_what", "_work")
+    __slots__ = ("_begun", "_box", "_message", "_what", "work")
 
     def __init__(self, box: BlackBox, message: int, what: bytes, work: Coroutine[Any, Any, T]) -> None:
         self._box = box
         self._message = message
         self._what = what
-        self._work = work
+        self.work = work
         self._begun = False
 
     def send(self, value: Any) -> Any:
         """Take the next step."""
         around = self._around()
         try:
-            return self._work.send(value)
+            return self.work.send(value)
         finally:
             self._box.end(self._message, around)
 
@@ -182,13 +182,13 @@ class _Recorded(Coroutine[Any, Any, T]):
         """Take it with an error."""
         around = self._around()
         try:
-            return self._work.throw(*error)
+            return self.work.throw(*error)
         finally:
             self._box.end(self._message, around)
 
     def close(self) -> None:
         """Take no more."""
-        self._work.close()
+        self.work.close()
 
     def __await__(self) -> Generator[Any, Any, T]:
         return _in_steps(self)

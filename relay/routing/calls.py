@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import ctypes
 import threading
 import time
 from asyncio.tasks import _enter_task, _leave_task
@@ -18,8 +17,9 @@ import structlog
 
 from relay.authoring.handlers import Handler
 from relay.authoring.message import Message
-from relay.authoring.plugin import Context
+from relay.authoring.plugin import Context, Plugin
 from relay.errors import RelayError
+from relay.routing.belongings import Belongings, interrupt
 from relay.routing.blackbox import BlackBox
 from relay.routing.loader import Loaded
 
@@ -82,7 +82,8 @@ class Calls:
 
     def __init__(self, box: BlackBox | None = None) -> None:
         self.box = box or BlackBox()
-        self._plugins: dict[str, _Running] = {}
+        self.belongings = Belongings()
+        self._plugins: dict[Plugin, _Running] = {}
         self._threads: dict[asyncio.Task[object], threading.Thread] = {}
         self._adopts = False
 
@@ -91,14 +92,13 @@ class Calls:
 
         `ExhaustedError` where neither this nor any later call could be made.
         """
-        running = self._plugins.get(call.loaded.name)
+        running = self._plugins.get(call.loaded.plugin)
         if running is None:
-            running = self._plugins[call.loaded.name] = _Running()
+            running = self._plugins[call.loaded.plugin] = _Running()
         if running.left or running.since:
             self._refuse(call, running)
         if not self._adopts:
-            self._adopts = True
-            asyncio.get_running_loop().set_task_factory(self._adopt)
+            self._adopt_all(asyncio.get_running_loop())
         begun = time.monotonic()
         started = _Started(self._run(call), call)
         if started.over:
@@ -121,13 +121,41 @@ class Calls:
             raise RuntimeError("the handler cancelled itself")
         return task.result()
 
+    async def end(self, plugin: Plugin) -> list[str]:
+        """End all that this version of a plugin has set going; what refuses to end is named."""
+        running = self._plugins.pop(plugin, _Running())
+        for task in [*running.since, *running.left]:
+            self.belongings.task(plugin, task)
+        await self.belongings.end(plugin)
+        return self.belongings.left(plugin)
+
+    def _adopt_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Know from now on whose the tasks and timers of this loop are."""
+        self._adopts = True
+        loop.set_task_factory(self._adopt)
+        for name in ("call_later", "call_at"):
+            setattr(loop, name, self._timing(getattr(loop, name)))
+
+    def _timing(self, make: Callable[..., asyncio.TimerHandle]) -> Callable[..., asyncio.TimerHandle]:
+        def timed(when: float, callback: Callable[..., object], *args: Any, context: Any = None) -> Any:
+            handle = make(when, callback, *args, context=context)
+            call = _WITHIN.get(None) if context is None else context.get(_WITHIN)
+            if call is not None:
+                self.belongings.timer(call.loaded.plugin, handle)
+            return handle
+
+        return timed
+
     def _adopt(self, loop: asyncio.AbstractEventLoop, work: Any, **more: Any) -> asyncio.Task[Any]:
         """Make a task; one that a handler asks for is put on record like the handler itself."""
         context = more.get("context")
         call = _WITHIN.get(None) if context is None else context.get(_WITHIN)
         if call is not None and asyncio.iscoroutine(work):
             work = self.box.steps(call.number, call.what, work)
-        return asyncio.Task(work, loop=loop, **more)
+        task: asyncio.Task[Any] = asyncio.Task(work, loop=loop, **more)
+        if call is not None:
+            self.belongings.task(call.loaded.plugin, task)
+        return task
 
     def _refuse(self, call: Call, running: _Running) -> None:
         """Raise where calls of this plugin pile up: they would take everybody's memory and turn."""
@@ -147,7 +175,7 @@ class Calls:
         running.left.add(task)
         task.add_done_callback(lambda ended: _forget(ended, running))
         if task in self._threads:
-            _interrupt(self._threads[task])
+            interrupt(self._threads[task], _OverdueError)  # its loop would slow every other one down for good
         else:
             task.cancel()
 
@@ -263,13 +291,6 @@ def _start(work: Callable[[], None]) -> threading.Thread:
     except (RuntimeError, MemoryError) as exc:
         raise ExhaustedError("no thread can be started") from exc
     return thread
-
-
-def _interrupt(thread: threading.Thread) -> None:
-    """End a thread that is late, if it runs Python: its loop would slow every other one down for good."""
-    if thread.is_alive() and thread.ident is not None:
-        late = ctypes.py_object(_OverdueError)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), late)
 
 
 def _forget(task: asyncio.Task[object], running: _Running) -> None:

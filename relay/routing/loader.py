@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.machinery
 import importlib.util
 import itertools
@@ -22,6 +23,7 @@ from relay.errors import PluginError, RelayError
 
 _serial = itertools.count(1)  # unique module names: two bots, or two versions, never share one
 
+MODULE = "relay_plugin_"
 INIT = "__init__.py"
 RESERVED = frozenset({"folder", "order", "disabled", "timeout", "memory_limit"})
 
@@ -101,6 +103,26 @@ def held_now(folder: Path) -> Held:
     return {str(path): _bytes(path) for path in files}
 
 
+def own_files(found: Found) -> Held:
+    """What a plugin is made of: its file, or all modules of its package."""
+    package = found.path.parent if found.path.name == INIT else None
+    if found.held:
+        return {
+            name: held
+            for name, held in found.held.items()
+            if name == str(found.path) or (package and Path(name).is_relative_to(package))
+        }
+    files = package.rglob("*.py") if package else (found.path,)
+    return {str(path): _bytes(path) for path in files}
+
+
+def version_of(found: Found, *settings: object) -> str:
+    """A word that is another one for other files or settings."""
+    told = [found.source, str(found.path), *(repr(each) for each in settings)]
+    told += [f"{name}:{hashlib.sha256(held).hexdigest()}" for name, held in sorted(own_files(found).items())]
+    return hashlib.sha256("\n".join(told).encode("utf-8", "replace")).hexdigest()[:12]
+
+
 def _bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
@@ -150,6 +172,25 @@ def load(found: Found) -> Plugin:
     return plugin
 
 
+def module_of(plugin: Plugin) -> str | None:
+    """The name of the module that defines this very plugin, while it is loaded."""
+    start = f"{MODULE}{plugin.name}_"
+    for name, module in list(sys.modules.items()):
+        if name.startswith(start) and getattr(module, "plugin", None) is plugin:
+            return name
+    return None
+
+
+def unload(plugin: Plugin) -> None:
+    """Forget its modules; what still runs of them goes on."""
+    name = module_of(plugin)
+    if name is None:
+        return
+    for each in [each for each in sys.modules if each == name or each.startswith(f"{name}.")]:
+        del sys.modules[each]
+    sys.meta_path[:] = [each for each in sys.meta_path if getattr(each, "package", None) != name]
+
+
 class _FreshLoader(importlib.machinery.SourceFileLoader):
     """Compiles what was held, or else what it reads: a cached .pyc might be an older version."""
 
@@ -169,14 +210,14 @@ class _Modules:
     """Finds the modules of one package among the files that were held."""
 
     def __init__(self, package: str, found: Found) -> None:
-        self._package = package
+        self.package = package
         self._found = found
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
         """As `sys.meta_path` asks for it; None for what is not of the package, or was not held."""
-        if not fullname.startswith(f"{self._package}."):
+        if not fullname.startswith(f"{self.package}."):
             return None
-        inside = self._found.path.parent.joinpath(*fullname.removeprefix(self._package).split(".")[1:])
+        inside = self._found.path.parent.joinpath(*fullname.removeprefix(self.package).split(".")[1:])
         for file in (inside / INIT, inside.with_name(inside.name + ".py")):
             if str(file) in self._found.held:
                 return _spec(fullname, file, self._found.held)
@@ -194,7 +235,7 @@ def _spec(name: str, path: Path, held: Held) -> ModuleSpec:
 
 
 def _module(found: Found) -> ModuleType:
-    name = f"relay_plugin_{found.name}_{next(_serial)}"
+    name = f"{MODULE}{found.name}_{next(_serial)}"
     spec = _spec(name, found.path, found.held)
     assert spec.loader is not None  # noqa: S101 - it is given
     if found.held and found.path.name == INIT:

@@ -76,7 +76,7 @@ class Pipeline:
         self._zone = zone
         self._resolve = resolve
         self._memory = memory
-        self._calls = calls or Calls()
+        self.calls = calls or Calls()
         self._witness = witness
         self._logs = {each.name: structlog.get_logger(f"plugin.{each.name}") for each in plugins}
 
@@ -107,9 +107,7 @@ class Pipeline:
         """
         roster = self._roster.enter()
         try:
-            return await self._calls.box.steps(
-                number, "", self._run(number, message, roster.plugins, dry_run)
-            )
+            return await self.calls.box.steps(number, "", self._run(number, message, roster.plugins, dry_run))
         finally:
             roster.leave()
 
@@ -158,8 +156,8 @@ class Pipeline:
     async def _decide(self, call: Call, page: StatePage, own: Trace, outbox: Outbox, trace: Trace) -> bool:
         """Let one handler decide: all that it decided counts, or with an error nothing of it."""
         try:
-            result = await self._calls.result(call)
-            with self._calls.box.running(call.number, call.what):  # reading what it returned is its own doing
+            result = await self.calls.result(call)
+            with self.calls.box.running(call.number, call.what):  # reading what it returned is its own doing
                 decisions = _decisions(result)
                 stopped = outbox.take(call.loaded.name, decisions, own)
         except (asyncio.CancelledError, ExhaustedError):  # ours: a handler's own is told as an error of its

@@ -70,8 +70,8 @@ class Router:
         settings: RouterSettings,
         box: BlackBox | None = None,
     ) -> None:
+        self.pipeline = pipeline
         self._store = store
-        self._pipeline = pipeline
         self._clock = clock
         self._settings = settings
         self._watch = Watch(store, clock)
@@ -162,7 +162,7 @@ class Router:
     async def _identify_some(self) -> bool:
         new, looked_at = await self._insist(
             lambda: self._store.identify(
-                IDENTIFY_BATCH, self._settings.remember, include_own=self._pipeline.includes_own
+                IDENTIFY_BATCH, self._settings.remember, include_own=self.pipeline.includes_own
             )
         )
         for each in new:
@@ -313,10 +313,10 @@ class Router:
 
     async def _route(self, claimed: StoredMessage) -> None:
         message = _message(claimed, self._settings.zone)
-        routing = await self._insist(lambda: self._pipeline.run(claimed.id, message))
+        routing = await self._insist(lambda: self.pipeline.run(claimed.id, message))
         finished = await self._insist(lambda: self._store.finish(routing, self._settings.expire_after))
         self._claimed.discard(claimed.id)
-        self._pipeline.stored(routing)
+        self.pipeline.stored(routing)
         if not finished:  # another account's copy was first
             self._acting.pop(claimed.chat, None)
         elif not claimed.own:

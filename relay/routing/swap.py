@@ -1,0 +1,168 @@
+"""A new version of a plugin is loaded beside the old, started, put in its place; the old is disposed of."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from relay.errors import ConfigurationError, PluginError
+from relay.routing import loader
+from relay.routing.loader import Loaded
+from relay.routing.pipeline import Pipeline
+from relay.routing.roster import Roster
+
+log = structlog.get_logger("relay.swap")
+
+LOAD_LIMIT = 20.0  # seconds that a plugin has to load
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A plugin as its files and settings are now; nothing of it has run."""
+
+    name: str
+    version: str
+    load: Callable[[], Loaded]  #: raises `PluginError` or `ConfigurationError`
+
+
+class Life(Protocol):
+    """What plugins do when they begin and end."""
+
+    async def start(self, loaded: Loaded) -> None:
+        """Run what it does on start; raises `PluginError`."""
+
+    async def stop(self, loaded: Loaded) -> None:
+        """Run what it does on stop, and take it off everything that it is called for; raises nothing."""
+
+
+class NoLife:
+    """Of plugins that do nothing when they begin and end."""
+
+    async def start(self, loaded: Loaded) -> None:
+        """Nothing."""
+
+    async def stop(self, loaded: Loaded) -> None:
+        """Nothing."""
+
+
+class Swap:
+    """One at a time. Whatever does not load or start changes nothing: the old version never stopped."""
+
+    def __init__(self, pipeline: Pipeline, life: Life | None = None) -> None:
+        self._pipeline = pipeline
+        self._life = life or NoLife()
+        self._refused: dict[str, str] = {}  #: versions that did not load or start
+        self._before: list[Roster] = []
+        self._disposing: set[asyncio.Task[None]] = set()
+        self._one_at_a_time = asyncio.Lock()
+
+    async def take(self, offers: Sequence[Offer]) -> None:
+        """Let these plugins run from now on, in this order; what has changed is loaded anew."""
+        async with self._one_at_a_time:
+            running = {each.name: each for each in self._pipeline.plugins}
+            taken = [await self._taken(offer, running.get(offer.name)) for offer in offers]
+            plugins = [each for each in taken if each is not None]
+            if plugins == list(self._pipeline.plugins):
+                return
+            self._before.append(self._pipeline.swap(plugins))
+            for each in plugins:
+                if each is not running.get(each.name):
+                    log.info("plugin_swapped", plugin=each.name, version=each.version)
+            gone = [each for each in running.values() if not any(each is one for one in plugins)]
+            self._dispose_later(gone, tuple(self._before), {each.name for each in plugins})
+
+    async def _taken(self, offer: Offer, running: Loaded | None) -> Loaded | None:
+        """The version that is to run: the new one, if it can."""
+        if running is not None and running.version == offer.version:
+            self._refused.pop(offer.name, None)
+            return running
+        if self._refused.get(offer.name) == offer.version:
+            return running
+        try:
+            loaded = await self._started(offer)
+        except (PluginError, ConfigurationError) as exc:
+            _tell_refused(offer, exc, runs_on=running is not None)
+            self._refused[offer.name] = offer.version
+            return running
+        self._refused.pop(offer.name, None)
+        return loaded
+
+    async def _started(self, offer: Offer) -> Loaded:
+        loaded = await _in_thread(offer.load)
+        try:
+            await self._life.start(loaded)
+        except PluginError:
+            await self._end(loaded)
+            raise
+        return loaded
+
+    # -- the end of the old ----------------------------------------------------
+
+    def _dispose_later(self, gone: Sequence[Loaded], before: Sequence[Roster], names: set[str]) -> None:
+        task = asyncio.create_task(self._dispose(gone, before, names))
+        self._disposing.add(task)
+        task.add_done_callback(self._disposing.discard)
+
+    async def _dispose(self, gone: Sequence[Loaded], before: Sequence[Roster], names: set[str]) -> None:
+        """End these once no message in hand goes through them any more."""
+        for roster in before:
+            await roster.left()
+        self._before = [each for each in self._before if each not in before]
+        for loaded in gone:
+            await self._life.stop(loaded)
+            await self._end(loaded)
+            if loaded.name not in names:
+                log.info("plugin_removed", plugin=loaded.name)
+
+    async def _end(self, loaded: Loaded) -> None:
+        left = await self._pipeline.calls.end(loaded.plugin)
+        if left:
+            log.error("plugin_goes_on", plugin=loaded.name, version=loaded.version, left=left)
+        loader.unload(loaded.plugin)
+
+    async def disposed(self) -> None:
+        """Return once nothing that was replaced is on its way out."""
+        while self._disposing:
+            await asyncio.wait(self._disposing)
+
+
+def _tell_refused(offer: Offer, exc: PluginError | ConfigurationError, *, runs_on: bool) -> None:
+    if isinstance(exc, PluginError):
+        where = {"file": exc.file, "line": exc.line}
+        log.error("plugin_refused", plugin=offer.name, error=exc.message, **where, runs_on=runs_on)
+        return
+    for problem in exc.problems:
+        log.error("plugin_refused", plugin=offer.name, error=str(problem), runs_on=runs_on)
+
+
+async def _in_thread(load: Callable[[], Loaded]) -> Loaded:
+    """Load in a thread of its own, so that messages go on meanwhile; raises what it raises."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Loaded] = loop.create_future()
+
+    def settle(result: Loaded | None, error: BaseException | None) -> None:
+        if ended.done():
+            return
+        if result is not None:
+            ended.set_result(result)
+        else:
+            ended.set_exception(error or PluginError("did not load"))
+
+    def work() -> None:
+        try:
+            result, error = load(), None
+        except BaseException as exc:  # noqa: BLE001 - handed to whoever waits
+            result, error = None, exc
+        loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=work, name="relay-load", daemon=True).start()
+    try:
+        async with asyncio.timeout(LOAD_LIMIT):
+            return await ended
+    except TimeoutError as exc:
+        raise PluginError(f"does not finish loading within {LOAD_LIMIT:g} s") from exc
