@@ -12,6 +12,7 @@ from relay.authoring.matching import normalise
 from relay.authoring.message import Message
 from relay.authoring.patterns import Pattern
 from relay.config import texts
+from relay.config.complaints import together
 from relay.config.problems import UnfitError, did_you_mean
 from relay.language import Said, Text, joined
 from relay.wire.content import TYPES
@@ -94,7 +95,8 @@ class MessageHandler:
 
     def check(self) -> None:
         """Raise `PluginError` for what is wrong whatever settings and [chats] are."""
-        self._choice({key: given for key, given in self.filters.items() if not callable(given)}, False, None)
+        given = {key: given for key, given in self.filters.items() if not callable(given)}
+        self._choice(given, False if callable(self.include_own) else self.include_own, None)
 
     def bound(self, settings: object, resolve: Resolve) -> Choice:
         """What it wants with these settings and chats; raises `PluginError`."""
@@ -113,7 +115,7 @@ def _read_filters(given: Mapping[str, Any], resolve: Resolve | None) -> Iterator
     for key, value in given.items():
         if key not in _READ:
             known = (*_READ, "include_own")
-            raise UnfitError(NO_FILTER.filled(key=key), did_you_mean(key, known) or _listed(known))
+            raise UnfitError(NO_FILTER.filled(key=key), _near(key, known))
         try:
             yield key, _READ[key](texts_of(value), resolve)
         except ValueError as exc:
@@ -149,12 +151,14 @@ def one_of(names: tuple[str, ...], known: tuple[str, ...], complaint: Text) -> t
     """The names, all of which are known; raises `UnfitError` with the nearest one that is."""
     for name in names:
         if name not in known:
-            raise UnfitError(complaint.filled(name=name), did_you_mean(name, known) or _listed(known))
+            raise UnfitError(complaint.filled(name=name), _near(name, known))
     return names
 
 
-def _listed(known: tuple[str, ...]) -> Said:
-    return ONE_OF.filled(names=joined(known, "、", ", "))
+def _near(name: str, known: tuple[str, ...]) -> Said | None:
+    """The nearest name that is known, and all of them."""
+    listed = ONE_OF.filled(names=joined(known, "、", ", "))
+    return together(filter(None, (did_you_mean(name, known), listed)))
 
 
 def _chats(names: tuple[str, ...], resolve: Resolve | None) -> frozenset[str]:
