@@ -30,6 +30,7 @@ from relay import (
     UnfitError,
     UniqueNames,
     Words,
+    Would,
     normalise,
     placeholders,
     refuse,
@@ -79,6 +80,7 @@ class Route(Filter):
 
     name: str = Field(min_length=1)
     enabled: bool = True
+    observe: bool = False
     from_: ChatList = Field(default=(), alias="from")
     to: ChatList = ()
     between: ChatList = ()
@@ -145,7 +147,7 @@ class Route(Filter):
         unwanted = next((word for word in self.not_contains if word in words), None)
         return f"{unwanted} of not_contains is in it" if unwanted is not None else None
 
-    def decisions(self, message: Message, targets: Sequence[str], ctx: Context) -> Iterator[Decision]:
+    def decisions(self, message: Message, targets: Sequence[str], ctx: Context) -> Iterator[Forward | Send]:
         """How the message gets to these chats."""
         if self.mode == "verbatim":
             yield Forward(targets, rule=self.name, account=self.account)
@@ -184,12 +186,14 @@ async def mirror(message: Message, ctx: Context) -> list[Decision]:
             ctx.note(route.name, refusal)
             continue
         new = []
+        taken = dict(served) if route.observe else served
         for chat in route.targets(message):
-            if chat in served:
-                ctx.note(route.name, f"{chat} gets it by {served[chat]} already")
+            if chat in taken:
+                ctx.note(route.name, f"{chat} gets it by {taken[chat]} already")
             else:
                 new.append(chat)
-                served[chat] = route.name
+                taken[chat] = route.name
         if new:
-            decided += route.decisions(message, new, ctx)
+            decisions = route.decisions(message, new, ctx)
+            decided += [Would(*decisions)] if route.observe else decisions
     return decided

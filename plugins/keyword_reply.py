@@ -32,6 +32,7 @@ from relay import (
     UnfitError,
     UniqueNames,
     Words,
+    Would,
     placeholders,
     refuse,
 )
@@ -60,6 +61,7 @@ class Rule(Filter):
 
     name: str = Field(min_length=1)
     enabled: bool = True
+    observe: bool = False
     equals: Words = ()
     contains: Words = ()
     contains_all: Words = ()
@@ -230,8 +232,9 @@ async def answer(message: Message, ctx: Context) -> list[Decision]:
         if refusal is not None:
             ctx.note(rule.name, refusal)
             continue
-        decided += await _decide(rule, message, ctx)
-        if rule.stop:
+        decisions = await _decide(rule, message, ctx)
+        decided += [Would(*decisions)] if rule.observe else decisions
+        if rule.stop and not rule.observe:
             break
     else:
         end = len(book.rules)
@@ -240,9 +243,9 @@ async def answer(message: Message, ctx: Context) -> list[Decision]:
     return decided
 
 
-async def _decide(rule: Rule, message: Message, ctx: Context) -> list[Decision]:
+async def _decide(rule: Rule, message: Message, ctx: Context) -> list[Forward | Reply | Stop]:
     """What the rule does, in order."""
-    decided: list[Decision] = []
+    decided: list[Forward | Reply | Stop] = []
     if rule.reply:
         values = rule.values(message, ctx)
         chosen = [rule.reply[index].fill(values) for index in await _choice(rule, message, ctx)]
@@ -265,12 +268,17 @@ def _blank(message: Outgoing) -> bool:
 
 async def _cooling(rule: Rule, message: Message, ctx: Context) -> str | None:
     """Why the rule has to wait, or None; then its cooldown begins."""
-    key = f"cooldown {rule.name} {_whose(rule, message)}"
+    key = f"{_kept(rule, 'cooldown')} {_whose(rule, message)}"
     refusal = f"cooldown of {rule.cooldown} per {rule.cooldown_per} is not over"
     if await ctx.state.get(key) is not None:
         return refusal
     # Two messages in different chats may get here at once; only one of them counts to 1.
     return refusal if await ctx.state.increment(key, ttl=rule.cooldown.seconds) > 1 else None
+
+
+def _kept(rule: Rule, what: str) -> str:
+    """Under which key a rule's memory begins: one that only observes takes nothing from its live self."""
+    return f"{'observed ' if rule.observe else ''}{what} {rule.name}"
 
 
 def _whose(rule: Rule, message: Message) -> str:
@@ -283,7 +291,7 @@ async def _choice(rule: Rule, message: Message, ctx: Context) -> Sequence[int]:
     """Which of the replies are sent. A message asked about twice gets the same answer twice."""
     many = len(rule.reply)
     if rule.choose == "rotate":
-        return [(await ctx.state.increment(f"rotate {rule.name}") - 1) % many]
+        return [(await ctx.state.increment(_kept(rule, "rotate")) - 1) % many]
     if rule.choose == "random":
         seed = blake2b(f"{message.id} {rule.name}".encode(), digest_size=8).digest()
         return [int.from_bytes(seed) % many]

@@ -5,7 +5,7 @@ Everything that a plugin needs is here.
 
 from relay import lean  # noqa: F401 - before whatever loads structlog
 from relay.authoring.conversation import Conversation
-from relay.authoring.decisions import Decision, EndConversation, Forward, Reply, Send, Stop
+from relay.authoring.decisions import Decision, EndConversation, Forward, Reply, Send, Stop, Would
 from relay.authoring.delivery import Delivery
 from relay.authoring.event import Event
 from relay.authoring.filters import Filter, MessageTypes, UniqueNames
@@ -61,6 +61,7 @@ __all__ = [
     "UnfitError",
     "UniqueNames",
     "Words",
+    "Would",
     "announcement",
     "card",
     "file",

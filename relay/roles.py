@@ -89,10 +89,18 @@ def load_plugin(config: Config, found: Found, loading: Loading) -> None:
         loading.problems.extend(exc.problems)
     else:
         timeout = int(config.plugins.timeout_of(found.name))
-        version = version_of(config, found)
+        version, observe = version_of(config, found), found.name in config.plugins.observing
         loading.loaded.append(
             Loaded(
-                found.name, plugin, settings, timeout, found.source, found.path, version=version, bound=bound
+                found.name,
+                plugin,
+                settings,
+                timeout,
+                found.source,
+                found.path,
+                version=version,
+                bound=bound,
+                observe=observe,
             )
         )
 
@@ -100,7 +108,9 @@ def load_plugin(config: Config, found: Found, loading: Loading) -> None:
 def version_of(config: Config, found: Found) -> str:
     """A word that is another one for other files or settings of a plugin."""
     plugins = config.plugins
-    return loader.version_of(found, plugins.settings.get(found.name, {}), plugins.timeout_of(found.name))
+    own = plugins.settings.get(found.name, {})
+    observes = found.name in plugins.observing
+    return loader.version_of(found, own, plugins.timeout_of(found.name), observes)
 
 
 def offers(config: Config) -> list[Offer]:

@@ -116,7 +116,26 @@ class EndConversation:
     rule: str = ""
 
 
-Decision = Forward | Reply | Send | Stop | EndConversation
+Act = Forward | Reply | Send | Stop | EndConversation
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Would:
+    """What a rule that only observes would have decided: it is in the trace and counted, and nothing is done.
+
+    Raises TypeError for what is no decision.
+    """
+
+    decisions: tuple[Act, ...]
+
+    def __init__(self, *decisions: Act) -> None:
+        for each in decisions:
+            if not isinstance(each, Act):
+                raise TypeError(f"{type(each).__name__} is no decision")
+        _set(self, decisions=decisions)
+
+
+Decision = Act | Would
 
 
 def _set(decision: object, **values: object) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +48,23 @@ async def reporting(config: Config) -> AsyncIterator[Report]:
     """Reports from the bot's database, which stays as it is; `RefusalError` where there is none."""
     with _store(config) as store:
         yield Report(config, store, SystemClock())
+
+
+@contextlib.asynccontextmanager
+async def looking(config: Config) -> AsyncIterator[Store]:
+    """What the bot knows and remembers, to be read only; a bot that never ran knows nothing."""
+    if config.database.is_file():
+        with _store(config) as store:
+            yield store
+        return
+    with tempfile.TemporaryDirectory(prefix="relay-") as folder:
+        url = f"sqlite:///{Path(folder) / 'empty.db'}"
+        storage = config.storage.model_copy(update={"url": url})
+        empty = open_store(replace(config, storage=storage), SystemClock())
+        try:
+            yield empty
+        finally:
+            empty.close()
 
 
 @contextlib.asynccontextmanager

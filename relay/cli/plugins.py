@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from rich.text import Text as Styled
 
 from relay.cli import texts
 from relay.cli.census import AT_A_LOOK, census
-from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, configured
+from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, configured, looking
 from relay.cli.screen import clean, print_json, screen
-from relay.cli.status import error_text
+from relay.cli.status import error_text, observed_lines
 from relay.cli.tables import View, coloured
 from relay.clock import SystemClock
 from relay.config import Config
@@ -23,7 +25,7 @@ It loads the files as they are now, beside a bot that may be running. `folder` i
 Examples:
 
 - `relay plugins`
-- `relay plugins --json` — for programs: `[{"name", "source", "state", "error"}]`
+- `relay plugins --json` — for programs: `[{"name", "source", "state", "error", "observe"}]`
 """
 
 
@@ -34,10 +36,15 @@ def plugins(config: ConfigPath = DEFAULT_CONFIG, json: Json = False) -> None:
         if json:
             print_json(rows)
         else:
-            _show(read, rows)
+            _show(read, rows, asyncio.run(_observed(read)))
 
 
-def _show(config: Config, rows: list[Row]) -> None:
+async def _observed(config: Config) -> list[Row]:
+    async with looking(config) as store:
+        return await store.observed()
+
+
+def _show(config: Config, rows: list[Row], observed: list[Row]) -> None:
     console = screen()
     view = View(config, SystemClock().now(), console.width)
     if not rows:
@@ -47,9 +54,12 @@ def _show(config: Config, rows: list[Row]) -> None:
         console.print(_line(row, view, widest), soft_wrap=True)
         if isinstance(row["error"], dict):
             console.print(Styled(f"  {error_text(row['error'])}", "red"), soft_wrap=True)
+    for line in observed_lines({"observed": observed}, view):
+        console.print(Styled("  ").join(line), soft_wrap=True)
 
 
 def _line(row: Row, view: View, widest: int) -> Styled:
     line = Styled().append(clean(str(row["name"])).ljust(widest + 2), "bold")
     line.append_text(coloured(row["state"], view.word(texts.PLUGIN_STATES, row["state"])))
-    return line.append(f"  {view.word(texts.SOURCES, row['source'])}", "dim")
+    line.append(f"  {view.word(texts.SOURCES, row['source'])}", "dim")
+    return line.append(f", {view.said(texts.OBSERVES)}" if row["observe"] else "", "dim")

@@ -65,6 +65,7 @@ def _show(config: Config, report: Told) -> None:
         (texts.ACCOUNTS, _accounts),
         (texts.CALLBACKS_FROM, _callbacks_from),
         (texts.PLUGINS, _plugins),
+        (texts.OBSERVED, observed_lines),
     )
     for title, lines in sections:
         _section(console, view.said(title), list(lines(report, view)))
@@ -180,7 +181,16 @@ def plugin_line(plugin: Told, view: View) -> Line:
     state = coloured(plugin["state"], view.word(texts.PLUGIN_STATES, plugin["state"]))
     told = Styled(error_text(error), "red") if error else Styled("")
     source = view.word(texts.SOURCES, plugin["source"])
+    if plugin["observe"]:
+        source = f"{source}, {view.said(texts.OBSERVES)}"
     return Styled(clean(plugin["name"])), state, Styled(source, "dim"), told
+
+
+def observed_lines(report: Told, view: View) -> Iterator[Line]:
+    """How often rules and plugins that only observe would have acted; nothing where none would."""
+    for each in report["observed"]:
+        told = view.said(texts.WOULD_LATELY, count=each["last_day"], s="" if each["last_day"] == 1 else "s")
+        yield Styled(clean(each["plugin"])), Styled(clean(each["rule"])), Styled(told, "dim")
 
 
 def error_text(error: Row) -> str:

@@ -123,6 +123,7 @@ DECISIONS = {
     "stop": Text("到此为止", "stop"),
     "error": Text("出错", "error"),
     "set_aside": Text("搁置", "set aside"),
+    "would": Text("本会", "would"),
 }
 NOT_ROUTED_YET = Text("还没有轮到它。", "Its turn has not come yet.")
 NOT_ROUTED = Text("没有交给插件。", "It was not for the plugins.")
@@ -310,6 +311,11 @@ PLUGIN_STATES = {
     "failed": Text("失败", "failed"),
     "parked": Text("搁置", "parked"),
 }
+OBSERVES = Text("只观察", "observes only")
+OBSERVED = Text("只观察的规则", "Observed")
+WOULD_LATELY = Text(
+    "最近一天本会处理 {count} 条消息", "would have acted on {count} message{s} in the last day"
+)
 STATE_MEANINGS = {
     "queued": Text("等待轮到、节奏、延时或下次尝试", "waits for its turn, pace, delay or next attempt"),
     "sending": Text("请求在途", "the request is on its way"),

@@ -21,6 +21,7 @@ COLOURS = {
     "send": "green",
     "reply": "green",
     "stop": "yellow",
+    "would": "cyan",
     "no": "dim",
     "error": "bold red",
 }

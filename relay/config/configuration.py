@@ -25,6 +25,7 @@ class Plugins:
     timeout: Duration
     memory_limit: Size
     timeouts: Mapping[str, Duration]
+    observing: frozenset[str]
     settings: Mapping[str, Mapping[str, object]] = field(repr=False)
     held: Mapping[str, bytes] | None = field(default=None, repr=False)
     """The folder's files by path, as they were when they were accepted; None: what is on disk counts."""

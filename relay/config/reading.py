@@ -18,7 +18,6 @@ from relay.config.problems import is_secret, key_path, mistaken, nearest, shown
 from relay.config.settings import read_table
 from relay.config.sources import Files, Substitution, held_in, read_file
 from relay.config.tables import HINTS, NOT_YET, TABLES, Length, PluginDefaults, Table, settings_table
-from relay.config.values import Duration
 from relay.errors import ConfigurationError, Problem
 from relay.language import Said, joined
 
@@ -40,10 +39,11 @@ def load(path: Path, environ: Mapping[str, str] | None = None, files: Files | No
     return config if files is None else replace(config, plugins=replace(config.plugins, held=held_in(files)))
 
 
-class OwnTimeout(Table):
+class OwnKeys(Table):
     """What any plugin's table may hold beside the plugin's own settings."""
 
     timeout: Length | None = None
+    observe: bool = False
 
 
 class _Reading:
@@ -65,7 +65,7 @@ class _Reading:
         own = self._plugin_tables()
         read: dict[str, Any] = {name: self._table(name, model) for name, model in TABLES.items()}
         tables = Tables(**read)
-        timeouts = self._timeouts(own)
+        keys = self._own_keys(own)
         self._tell(self._quoted(run(IMPOSSIBLE, tables, self._paths())))
         if self.problems:
             language = None if "bot.language" in self._paths() else tables.bot.language
@@ -77,7 +77,8 @@ class _Reading:
             disabled=defaults.disabled,
             timeout=defaults.timeout,
             memory_limit=defaults.memory_limit,
-            timeouts=timeouts,
+            timeouts={name: each.timeout for name, each in keys.items() if each.timeout is not None},
+            observing=frozenset(name for name, each in keys.items() if each.observe),
             settings=own,
         )
         warnings = (*self.warnings, *self._quoted(run(UNWISE, tables, ())))
@@ -114,16 +115,15 @@ class _Reading:
             self.data["plugins"] = {key: value for key, value in section.items() if key not in own}
         return own
 
-    def _timeouts(self, own: dict[str, dict[str, object]]) -> dict[str, Duration]:
-        timeouts = {}
+    def _own_keys(self, own: dict[str, dict[str, object]]) -> dict[str, OwnKeys]:
+        """Take out of the plugins' tables what is not theirs."""
+        keys = {}
         for name, table in own.items():
-            if "timeout" in table:
-                raw = {"timeout": table.pop("timeout")}
-                read, problems = read_table(OwnTimeout, raw, ("plugins", name), self.chats)
+            raw = {key: table.pop(key) for key in OwnKeys.model_fields if key in table}
+            if raw:
+                keys[name], problems = read_table(OwnKeys, raw, ("plugins", name), self.chats)
                 self._tell(problems)
-                if read.timeout is not None:
-                    timeouts[name] = read.timeout
-        return timeouts
+        return keys
 
     def _table(self, name: str, model: type[Table]) -> Table:
         section = self._section(name)

@@ -163,6 +163,13 @@ METRICS = (
     ),
     Measured(
         "counter",
+        "relay_would_total",
+        "Rules on messages that only observed, and would have acted; by plugin.",
+        lambda s: s.family("would_total"),
+        "plugin",
+    ),
+    Measured(
+        "counter",
         "relay_duplicates_total",
         "Callbacks of messages seen before.",
         _counted("duplicates_total"),

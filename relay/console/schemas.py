@@ -114,6 +114,7 @@ PLUGIN = shape(
         "source": TEXT,
         "state": one_of(("active", "disabled", "failed", "parked")),
         "error": {"anyOf": [PLUGIN_ERROR, {"type": "null"}]},
+        "observe": FLAG,
     }
 )
 PROCESS: Schema = {
@@ -161,6 +162,7 @@ SCHEMAS: Mapping[str, Schema] = {
             "deliveries": shape({str(state): NUMBER for state in DELIVERY_STATES}),
             "processes": rows(PROCESS),
             "plugins": rows(PLUGIN),
+            "observed": rows(shape({"plugin": TEXT, "rule": TEXT, "last_day": NUMBER})),
             "unreadable": shape({"count": NUMBER, "last_at": MAYBE}),
             "echoes": shape({"p99_ms": MAYBE_NUMBER, "resolve_within_ms": NUMBER, "short": FLAG}),
             "repairs": NUMBER,

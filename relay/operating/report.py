@@ -82,6 +82,7 @@ class Report:
             **counts,
             "processes": await self._store.processes(now - SILENT),
             "plugins": list(plugins),
+            "observed": await self._store.observed(),
             "unreadable": await self._unreadable(),
             "accounts": accounts,
             "account_names": await self._names(accounts),
@@ -222,6 +223,8 @@ def plugin_rows(config: Config, loading: Loading) -> list[Row]:
             rows.append(
                 _plugin(name, source, "failed", _settings_error(name, loading.problems, config.bot.language))
             )
+    for row in rows:
+        row["observe"] = row["name"] in config.plugins.observing
     place = {name: index for index, name in enumerate(config.plugins.order)}
     return sorted(rows, key=lambda row: (place.get(str(row["name"]), len(place)), str(row["name"])))
 

@@ -56,11 +56,17 @@ class Loaded:
     path: Path
     version: str = ""  #: of its files and settings: equal ones need no swap
     bound: Bound = None  # type: ignore[assignment] # by default with no names of chats
+    observe: bool = False  #: it runs, and nothing of what it decides is done
 
     def __post_init__(self) -> None:
         """What the handlers want, where whoever loaded it did not say."""
         if self.bound is None:
             object.__setattr__(self, "bound", self.plugin.bound(self.settings, lambda name: (name,)))
+
+    @property
+    def memory(self) -> str:
+        """Under which name its state is kept: what it remembers of observing is not what it did."""
+        return f"{self.name} (observe)" if self.observe else self.name
 
 
 def shipped_folder() -> Path:

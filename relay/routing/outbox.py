@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from relay.authoring.decisions import Decision, Forward, Reply, Send, Stop
+from relay.authoring.decisions import Act, Decision, Forward, Reply, Send, Stop, Would
 from relay.authoring.message import Message
 from relay.authoring.trace import Trace
 from relay.store.states import DeliveryKind
 from relay.store.values import NewDelivery, StateChange
+from relay.wire.scalars import storable
 
 MOST_DELIVERIES = 10_000  # of one message: while so much is written, no callback is
 DELIVERY = 1024  # bytes; a longer body counts as several
 
+ACTS = frozenset({"forward", "reply", "send", "stop"})  # the decisions of a trace by which something is done
+WOULD = "would"  # what a trace calls them where they are only observed
+
 Resolve = Callable[[str], tuple[str, ...]]  # a name of [chats] or a wxid → wxids; ValueError when unknown
+_Kept = tuple[dict[str, str], Counter[tuple[str, str]], list[NewDelivery], int]
 
 
 class Outbox:
@@ -28,6 +33,7 @@ class Outbox:
         self._ordinals: Counter[tuple[str, str]] = Counter()
         self._deliveries: list[NewDelivery] = []
         self._room = MOST_DELIVERIES
+        self._would: dict[tuple[str, str], None] = {}
         self.changes: list[StateChange] = []
 
     @property
@@ -35,19 +41,60 @@ class Outbox:
         """Every delivery so far, in the order decided."""
         return tuple(self._deliveries)
 
-    def take(self, plugin: str, decisions: Iterable[Decision], trace: Trace) -> bool:
+    @property
+    def would(self) -> tuple[tuple[str, str], ...]:
+        """The plugins and rules that only observe, and would have done something."""
+        return tuple(self._would)
+
+    def take(
+        self, plugin: str, decisions: Iterable[Decision], trace: Trace, *, observe: bool = False
+    ) -> bool:
         """Add what was decided, in order; true when one of the decisions is to stop.
 
-        All of it or, where a part cannot be stored or sent, nothing, and the error is raised.
+        All of it or, where a part cannot be stored or sent, nothing, and the error is raised. With
+        `observe` it is only told what would be.
         """
-        before = dict(self._forwarded), self._ordinals.copy(), list(self._deliveries), self._room
+        before = self._kept()
         try:
-            return [self._add(plugin, decision, trace) for decision in decisions].count(True) > 0
+            return [self._add(plugin, decision, trace, observe) for decision in decisions].count(True) > 0
         except BaseException:
-            self._forwarded, self._ordinals, self._deliveries, self._room = before
+            self._restore(before)
             raise
 
-    def _add(self, plugin: str, decision: Decision, trace: Trace) -> bool:
+    def _kept(self) -> _Kept:
+        return dict(self._forwarded), self._ordinals.copy(), list(self._deliveries), self._room
+
+    def _restore(self, kept: _Kept) -> None:
+        self._forwarded, self._ordinals, self._deliveries, self._room = kept
+
+    def _add(self, plugin: str, decision: Decision, trace: Trace, observe: bool) -> bool:
+        if isinstance(decision, Would):
+            for each in decision.decisions:
+                self._observe(plugin, each, trace)
+            return False
+        if observe:
+            self._observe(plugin, decision, trace)
+            return False
+        return self._decide(plugin, decision, trace)
+
+    def _observe(self, plugin: str, decision: Act, trace: Trace) -> None:
+        """Tell what the decision would do after those so far, and leave everything as it is."""
+        before, own = self._kept(), Trace()
+        try:
+            self._decide(plugin, decision, own)
+        except (TypeError, ValueError) as exc:  # live decisions of the same handler are not to suffer
+            trace.note(plugin, storable(str(decision.rule)), "error", type(exc).__name__)
+            return
+        finally:
+            self._restore(before)
+        for line in own.lines:
+            acts = line.decision in ACTS
+            said = f"{line.decision}: {line.reason}" if acts else line.reason
+            trace.note(plugin, line.rule, WOULD if acts else line.decision, said)
+            if acts:
+                self._would[plugin, line.rule] = None
+
+    def _decide(self, plugin: str, decision: Act, trace: Trace) -> bool:
         _storable(decision.rule)
         match decision:
             case Stop():

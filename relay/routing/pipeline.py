@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from relay.authoring.decisions import Decision, Forward, Reply, Send, Stop
+from relay.authoring.decisions import Decision
 from relay.authoring.message import Message
 from relay.authoring.names import Names
 from relay.authoring.plugin import Context
@@ -121,7 +121,13 @@ class Pipeline:
             if await self._ask(said, loaded, outbox, trace):
                 break
         return Routing(
-            number, MessageState.ROUTED, None, trace.lines, outbox.deliveries, tuple(outbox.changes)
+            number,
+            MessageState.ROUTED,
+            None,
+            trace.lines,
+            outbox.deliveries,
+            tuple(outbox.changes),
+            would=outbox.would,
         )
 
     async def _ask(self, said: _Said, loaded: Loaded, outbox: Outbox, trace: Trace) -> bool:
@@ -147,9 +153,9 @@ class Pipeline:
             now=said.now,
             plugin=loaded.name,
             trace=own,
-            state=page.of(loaded.name),
+            state=page.of(loaded.memory),
             names=self._memory.names,
-            dry_run=said.dry_run,
+            dry_run=said.dry_run or loaded.observe,
             match=match,
         )
 
@@ -159,7 +165,7 @@ class Pipeline:
             result = await self.calls.result(call)
             with self.calls.box.running(call.number, call.what):  # reading what it returned is its own doing
                 decisions = _decisions(result)
-                stopped = outbox.take(call.loaded.name, decisions, own)
+                stopped = outbox.take(call.loaded.name, decisions, own, observe=call.loaded.observe)
         except (asyncio.CancelledError, ExhaustedError):  # ours: a handler's own is told as an error of its
             page.tear_out()
             raise
@@ -197,7 +203,7 @@ def _decisions(result: object) -> Sequence[Decision]:
     if len(several) > MOST_DECISIONS:
         raise ValueError(f"{len(several)} decisions are too many")
     for each in several:
-        if not isinstance(each, Forward | Reply | Send | Stop):
+        if not isinstance(each, Decision):
             raise TypeError(f"{type(each).__name__} is no decision")
     return several
 

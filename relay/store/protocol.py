@@ -287,6 +287,9 @@ class Store(Protocol):
     async def counters(self) -> dict[str, int]:
         """Every counter that outlives a process."""
 
+    async def observed(self) -> list[Row]:
+        """For each plugin and rule that only observes, on how many messages of the last day it would act."""
+
     async def outdated(self, kept: Kept, after: Place | None, before: int, limit: int) -> Outdated:
         """Of the next `limit` rows behind a place, those from before a time that nothing needs any more."""
 

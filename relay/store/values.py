@@ -149,6 +149,7 @@ class Routing:
     deliveries: tuple[NewDelivery, ...] = ()
     changes: tuple[StateChange, ...] = ()
     talks: tuple[Talk, ...] = ()
+    would: tuple[tuple[str, str], ...] = ()  #: plugin and rule of those that only observe, and would act
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,13 @@ def broken(bot: Path) -> None:
 def test_each_has_name_source_state_and_error(relay: Relay, fresh: Path) -> None:
     broken(fresh)
     mirror, _, last = relay("plugins", "--config", str(fresh), "--json").json()
-    assert mirror == {"name": "group_mirror", "source": "shipped", "state": "active", "error": None}
+    assert mirror == {
+        "name": "group_mirror",
+        "source": "shipped",
+        "state": "active",
+        "error": None,
+        "observe": False,
+    }
     assert (last["name"], last["source"], last["state"]) == ("broken", "folder", "failed")
     assert set(last["error"]) == {"message", "file", "line"}
     assert last["error"]["line"] == 2

@@ -29,7 +29,13 @@ def test_every_plugin_is_told_with_its_state(relay: Relay, empty: Path) -> None:
     disabled = '[plugins]\ndisabled = ["group_mirror"]\n[[plugins.group_mirror'
     empty.write_text(empty.read_text("utf-8").replace("[[plugins.group_mirror", disabled, 1), "utf-8")
     mirror, reply, broken = relay("status", "--config", str(empty), "--json").json()["plugins"]
-    assert mirror == {"name": "group_mirror", "source": "shipped", "state": "disabled", "error": None}
+    assert mirror == {
+        "name": "group_mirror",
+        "source": "shipped",
+        "state": "disabled",
+        "error": None,
+        "observe": False,
+    }
     assert reply["state"] == "active"
     assert (broken["name"], broken["source"], broken["state"]) == ("broken", "folder", "failed")
     assert broken["error"]["line"] == 1

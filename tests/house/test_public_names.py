@@ -33,6 +33,7 @@ PUBLIC = [
     "UnfitError",
     "UniqueNames",
     "Words",
+    "Would",
     "announcement",
     "card",
     "file",

@@ -17,7 +17,6 @@ from relay.store.sqlite import (
     ask,
     clocks,
     ears,
-    explaining,
     figures,
     gaps,
     guard,
@@ -32,6 +31,7 @@ from relay.store.sqlite import (
     unknowns,
 )
 from relay.store.sqlite.agenda import Agenda
+from relay.store.sqlite.asked import Asked
 from relay.store.sqlite.connection import Database
 from relay.store.sqlite.reading import ReadOnlyDatabase
 from relay.store.values import (
@@ -41,7 +41,6 @@ from relay.store.values import (
     Damaged,
     Delivery,
     Doubled,
-    Figures,
     Gap,
     Identified,
     Intent,
@@ -67,7 +66,7 @@ EAR = "receiver"
 _META = "SELECT value FROM meta WHERE key = ?"
 
 
-class SqliteStore:
+class SqliteStore(Asked):
     """Every write is one transaction that is on disk when the call returns."""
 
     def __init__(
@@ -317,9 +316,6 @@ class SqliteStore:
             lambda db: ask.every(db, "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
         )
 
-    async def accounts(self) -> list[str]:
-        return await self._db.read(queries.accounts)
-
     def version(self) -> int:
         return self._db.version()
 
@@ -337,44 +333,8 @@ class SqliteStore:
     async def leave(self, role: str, pid: int) -> None:
         await self._db.write(lambda db: queries.leave(db, role, pid, self._clock.now()))
 
-    async def messages(
-        self, *, chats: Sequence[str] = (), since: int = 0, limit: int = 50
-    ) -> list[queries.Row]:
-        return await self._db.read(lambda db: queries.messages(db, chats, since, limit))
-
-    async def message(self, number: int) -> queries.Row | None:
-        return await self._db.read(lambda db: explaining.message(db, number))
-
-    async def numbered(self, svrid: str) -> list[int]:
-        return await self._db.read(lambda db: explaining.numbered(db, svrid))
-
-    async def trace(self, message: int) -> list[queries.Row]:
-        return await self._db.read(lambda db: explaining.trace(db, message))
-
-    async def acting(self, chat: str) -> str | None:
-        return await self._db.read(lambda db: explaining.acting(db, chat))
-
-    async def deliveries(
-        self,
-        *,
-        states: Sequence[str] = (),
-        chats: Sequence[str] = (),
-        message: int | None = None,
-        limit: int = 50,
-    ) -> list[queries.Row]:
-        return await self._db.read(lambda db: queries.deliveries(db, states, chats, message, limit))
-
-    async def counts(self) -> queries.Row:
-        return await self._db.read(queries.counts)
-
-    async def figures(self) -> Figures:
-        return await self._db.read(lambda db: figures.figures(db, self._clock.now()))
-
     async def count(self, name: str, times: int) -> None:
         await self._db.write(lambda db: figures.count_answers(db, name, times, self._clock.now()))
-
-    async def counters(self) -> dict[str, int]:
-        return await self._db.read(queries.counters)
 
     # -- the past -------------------------------------------------------------
 
@@ -395,6 +355,3 @@ class SqliteStore:
             return await asyncio.to_thread(retention.shorten_log, self._db.path)
         except (apsw.Error, OSError) as exc:
             raise StorageError(f"the log of {self._db.path.name} stays long: {exc}") from exc
-
-    async def processes(self, stale_before: int) -> list[queries.Row]:
-        return await self._db.read(lambda db: queries.processes(db, stale_before))

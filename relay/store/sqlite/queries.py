@@ -32,6 +32,8 @@ WHERE state IN ('queued', 'sending', 'accepted', 'unknown', 'held') GROUP BY sta
 UNION ALL SELECT state, deliveries FROM tally
 """
 
+_COUNTERS = "SELECT name, value FROM counters WHERE name NOT BETWEEN 'would:' AND 'would;' ORDER BY name"
+
 
 def message_id(number: int) -> str:
     """A message's id as people see it."""
@@ -170,8 +172,8 @@ def counts(connection: apsw.Connection) -> Row:
 
 
 def counters(connection: apsw.Connection) -> dict[str, int]:
-    """Every counter that outlives a process."""
-    return dict(ask.every(connection, "SELECT name, value FROM counters ORDER BY name"))
+    """Every counter that outlives a process; those of single hours are for whoever asks for these."""
+    return dict(ask.every(connection, _COUNTERS))
 
 
 def processes(connection: apsw.Connection, stale_before: int) -> list[Row]:

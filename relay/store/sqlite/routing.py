@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import apsw
 
-from relay.store.sqlite import ask, conversations
+from relay.store.sqlite import ask, conversations, observing
 from relay.store.sqlite.ask import PLATFORM_AHEAD
 from relay.store.sqlite.ingest import count
 from relay.store.sqlite.remembering import write_state
@@ -153,6 +153,7 @@ def _store(connection: apsw.Connection, ended: Sequence[tuple[Finish, _InHand]])
         if each.routing.talks:
             conversations.apply(connection, each.routing.talks, each.now)
     queue(connection, [_outgoing(connection, *each) for each in ended if each[0].routing.deliveries])
+    observing.note(connection, [each for one, _ in ended for each in one.routing.would], ended[0][0].now)
 
 
 def _let_act(connection: apsw.Connection, messages: Sequence[_InHand], now: int) -> None:

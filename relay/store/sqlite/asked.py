@@ -1,0 +1,65 @@
+"""What people and other programs ask the store on SQLite: the part of the protocol that writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from relay.clock import Clock
+from relay.store.sqlite import explaining, figures, observing, queries
+from relay.store.sqlite.connection import Database
+from relay.store.sqlite.reading import ReadOnlyDatabase
+from relay.store.values import Figures
+
+
+class Asked:
+    """Answers from the database; whoever inherits it opens that."""
+
+    _db: Database | ReadOnlyDatabase
+    _clock: Clock
+
+    async def accounts(self) -> list[str]:
+        return await self._db.read(queries.accounts)
+
+    async def messages(
+        self, *, chats: Sequence[str] = (), since: int = 0, limit: int = 50
+    ) -> list[queries.Row]:
+        return await self._db.read(lambda db: queries.messages(db, chats, since, limit))
+
+    async def message(self, number: int) -> queries.Row | None:
+        return await self._db.read(lambda db: explaining.message(db, number))
+
+    async def numbered(self, svrid: str) -> list[int]:
+        return await self._db.read(lambda db: explaining.numbered(db, svrid))
+
+    async def trace(self, message: int) -> list[queries.Row]:
+        return await self._db.read(lambda db: explaining.trace(db, message))
+
+    async def acting(self, chat: str) -> str | None:
+        return await self._db.read(lambda db: explaining.acting(db, chat))
+
+    async def deliveries(
+        self,
+        *,
+        states: Sequence[str] = (),
+        chats: Sequence[str] = (),
+        message: int | None = None,
+        limit: int = 50,
+    ) -> list[queries.Row]:
+        return await self._db.read(lambda db: queries.deliveries(db, states, chats, message, limit))
+
+    async def counts(self) -> queries.Row:
+        return await self._db.read(queries.counts)
+
+    async def figures(self) -> Figures:
+        now = self._clock.now()
+        return await self._db.read(lambda db: figures.figures(db, now))
+
+    async def counters(self) -> dict[str, int]:
+        return await self._db.read(queries.counters)
+
+    async def observed(self) -> list[queries.Row]:
+        now = self._clock.now()
+        return await self._db.read(lambda db: observing.lately(db, now))
+
+    async def processes(self, stale_before: int) -> list[queries.Row]:
+        return await self._db.read(lambda db: queries.processes(db, stale_before))
