@@ -131,7 +131,7 @@ class Scene:
         assert self.bot.process is not None
         self.bot.process.kill()
         await asyncio.to_thread(self.bot.process.wait)
-        await until(lambda: not self.bot.pids())
+        await until(lambda: not self.bot.pids(wardens=False))
 
     async def rest(self, patience: float = PATIENCE) -> None:
         """Wait until nothing moves any more; what never rests is the checker's to tell."""

@@ -18,7 +18,15 @@ KILLS = int(os.environ.get("RELAY_KILLS", "1000"))
 SEED = os.environ.get("RELAY_SEED", "20261122")
 PART = 50  # kills of one bot: about two minutes
 PARTS = parts(KILLS, PART)
-VICTIMS = {"receiver": 4, "router": 4, "sender": 6, "console": 1, EVERYTHING: 4, SUPERVISOR: 1}
+VICTIMS = {
+    "receiver": 4,
+    "router": 4,
+    "sender": 6,
+    "console": 1,
+    "forkserver": 1,
+    EVERYTHING: 4,
+    SUPERVISOR: 1,
+}
 """Whom it hits how often: the sender has most to lose, and a whole bot takes seconds to start."""
 
 

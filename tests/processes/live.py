@@ -22,6 +22,7 @@ from relay.testing import SECRETS
 
 TEAMS = 8  # each with an account and three rooms of its own: one account alone may send 450 a minute
 CUSTOMER = "7881300000000001"
+WARDENS = ("sh", "sleep")  # they outlive a killed supervisor by 12 seconds, whoever else is left
 PATIENCE = 30.0  # seconds until a condition that does not come true is a failure
 
 TOML = """
@@ -129,12 +130,14 @@ class LiveBot:
                 os.kill(pid, signal.SIGKILL)
         await asyncio.to_thread(self.process.wait)
 
-    def pids(self) -> list[int]:
+    def pids(self, *, wardens: bool = True) -> list[int]:
         """Every process of the bot that lives: those of its session, whatever their group."""
         assert self.process is not None
-        told = subprocess.run(["ps", "-A", "-o", "pid=,stat="], capture_output=True, text=True, check=True)
-        living = [int(pid) for pid, stat in map(str.split, told.stdout.splitlines()) if stat[0] != "Z"]
-        return [pid for pid in living if _session(pid) == self.process.pid]
+        asked = ["ps", "-A", "-o", "pid=,stat=,comm="]
+        told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+        living = [(int(pid), name) for pid, stat, name in _three(told) if stat[0] != "Z"]
+        counted = [pid for pid, name in living if wardens or name not in WARDENS]
+        return [pid for pid in counted if _session(pid) == self.process.pid]
 
     async def stop(self) -> int:
         """SIGTERM to the supervisor; its exit code."""
@@ -144,11 +147,15 @@ class LiveBot:
 
     async def pid(self, role: str) -> int:
         """The process that has a role now, by the log; waits for one."""
-        await until(lambda: self._serving(role))
-        return self._serving(role)[-1]
+        serving: list[int] = []
+        while not serving:  # whoever was found may be gone at the next look
+            await until(lambda: self._serving(role))
+            serving = self._serving(role)
+        return serving[-1]
 
     def _serving(self, role: str) -> list[int]:
-        pids = [int(line["pid"]) for line in self.told("role_serving", role=role)]
+        serving = self.told("role_serving", role=role)
+        pids = [int(line["pid"]) for line in serving or self.told(f"{role}_loaded")]  # the fork server
         return [pid for pid in pids if not gone(pid)]
 
     def told(self, event: str, **fields: object) -> list[dict[str, Any]]:
@@ -173,6 +180,10 @@ class LiveBot:
         out, _ = await process.communicate()
         assert process.returncode == 0, out
         return json.loads(out)
+
+
+def _three(told: str) -> list[list[str]]:
+    return [line.split(None, 2) for line in told.splitlines()]
 
 
 def gone(pid: int) -> bool:

@@ -35,10 +35,6 @@ def words(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
 
 
-def forkserver(bot: LiveBot) -> int:
-    return int(bot.told("forkserver_loaded")[-1]["pid"])
-
-
 async def serves_again(bot: LiveBot, role: str) -> int:
     """Kill a role; the process that has it next."""
     before = await bot.pid(role)
@@ -51,8 +47,8 @@ def test_a_role_that_dies_is_forked_and_not_started_anew(tmp_path: Path) -> None
     async def go() -> None:
         async with platform(tmp_path) as (_, bot):
             await bot.start()
-            assert words(await bot.pid("sender")) == words(forkserver(bot))
-            assert words(await serves_again(bot, "router")) == words(forkserver(bot))
+            assert words(await bot.pid("sender")) == words(await bot.pid("forkserver"))
+            assert words(await serves_again(bot, "router")) == words(await bot.pid("forkserver"))
             assert len(bot.told("forkserver_loaded")) == 1
 
     asyncio.run(go())
@@ -62,11 +58,11 @@ def test_without_a_fork_server_a_role_starts_by_itself_until_there_is_another(tm
     async def go() -> None:
         async with platform(tmp_path) as (_, bot):
             await bot.start()
-            dead = forkserver(bot)
+            dead = await bot.pid("forkserver")
             os.kill(dead, signal.SIGKILL)
             await serves_again(bot, "sender")
-            await until(lambda: forkserver(bot) != dead)
-            assert words(await serves_again(bot, "sender")) == words(forkserver(bot))
+            await until(lambda: bot.told("forkserver_loaded")[-1]["pid"] != dead)
+            assert words(await serves_again(bot, "sender")) == words(await bot.pid("forkserver"))
 
     asyncio.run(go())
 
@@ -76,11 +72,11 @@ def test_a_fork_server_that_is_silent_is_replaced(tmp_path: Path) -> None:
     async def go() -> None:
         async with platform(tmp_path) as (_, bot):
             await bot.start()
-            stopped = forkserver(bot)
+            stopped = await bot.pid("forkserver")
             os.kill(stopped, signal.SIGSTOP)
             assert "relay.standby" in words(await serves_again(bot, "router"))
-            await until(lambda: forkserver(bot) != stopped)
-            assert words(await serves_again(bot, "router")) == words(forkserver(bot))
+            await until(lambda: bot.told("forkserver_loaded")[-1]["pid"] != stopped)
+            assert words(await serves_again(bot, "router")) == words(await bot.pid("forkserver"))
 
     asyncio.run(go())
 
