@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -65,5 +66,21 @@ def build(commands: Iterable[str] = COMMANDS) -> typer.Typer:
     for name in commands:
         module = MODULES.get(name, name)
         command = import_module(f"relay.cli.{module}")
-        app.command(name, help=command.HELP)(getattr(command, module))
+        if hasattr(command, "MORE"):
+            app.add_typer(_group(command, module), name=name)
+        else:
+            app.command(name, help=command.HELP)(getattr(command, module))
     return app
+
+
+def _group(command: ModuleType, module: str) -> typer.Typer:
+    """A command that has others of its own."""
+    group = typer.Typer(
+        help=command.HELP,
+        callback=getattr(command, module),
+        invoke_without_command=True,
+        rich_markup_mode="markdown",
+    )
+    for name, other in command.MORE.items():
+        group.command(name, help=other.HELP)(getattr(other, name))
+    return group

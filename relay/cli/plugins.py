@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import typer
 from rich.text import Text as Styled
 
-from relay.cli import texts
+from relay.cli import scaffold, texts
 from relay.cli.census import AT_A_LOOK, census
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, configured, looking
 from relay.cli.screen import clean, print_json, screen
@@ -26,11 +27,16 @@ Examples:
 
 - `relay plugins`
 - `relay plugins --json` — for programs: `[{"name", "source", "state", "error", "observe"}]`
+- `relay plugins new greeter` — writes a plugin and its test
 """
+MORE = {"new": scaffold}
+"""Its own commands."""
 
 
-def plugins(config: ConfigPath = DEFAULT_CONFIG, json: Json = False) -> None:
+def plugins(context: typer.Context, config: ConfigPath = DEFAULT_CONFIG, json: Json = False) -> None:
     """The command; `HELP` explains it."""
+    if context.invoked_subcommand is not None:
+        return
     with configured(config) as read:
         rows = plugin_rows(read, census(read, AT_A_LOOK))
         if json:

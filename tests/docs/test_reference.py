@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -101,9 +102,16 @@ def test_no_command_is_promised_that_is_not_there(readme: Readme) -> None:
     assert set(re.findall(r"`(?:\S*/)?relay ([a-z]+)", text)) <= set(commands().commands)
 
 
+def every_command(group: typer.core.TyperGroup) -> Iterator[Any]:
+    """The group, its commands, and theirs."""
+    yield group
+    for each in group.commands.values():
+        yield from every_command(each) if isinstance(each, typer.core.TyperGroup) else [each]
+
+
 @each
 def test_every_option_that_is_named_exists(readme: Readme) -> None:
-    takers = [commands(), *commands().commands.values()]
+    takers = [*every_command(commands())]
     known = {"--help", *(option for each in takers for p in each.params for option in p.opts)}
     assert set(re.findall(r"--[a-z-]+[a-z]", readme.section("Commands"))) <= known
 
