@@ -137,7 +137,7 @@ class Pipeline:
             if isinstance(match, str):
                 trace.note(loaded.name, "", "no", match)
                 continue
-            page, own = self._memory.book.open(), Trace()
+            page, own = self._memory.book.open(outbox), Trace()
             ctx = self._context(said, loaded, page, own, match)
             call = Call(said.number, loaded, handler, said.message, ctx)
             if await self._decide(call, page, own, outbox, trace):
