@@ -5,6 +5,7 @@ A role imports its parts when it is built: each is a process of its own, which n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -101,16 +102,17 @@ def load_plugin(config: Config, found: Found, loading: Loading) -> None:
                 version=version,
                 bound=bound,
                 observe=observe,
+                switch=config.plugins.switch_of(found.name),
             )
         )
 
 
 def version_of(config: Config, found: Found) -> str:
     """A word that is another one for other files or settings of a plugin."""
-    plugins = config.plugins
-    own = plugins.settings.get(found.name, {})
-    observes = found.name in plugins.observing
-    return loader.version_of(found, own, plugins.timeout_of(found.name), observes)
+    plugins, name = config.plugins, found.name
+    own = json.dumps(plugins.settings.get(name, {}), default=str, sort_keys=True)
+    switches = (plugins.timeout_of(name), name in plugins.observing, plugins.switch_of(name))
+    return loader.version_of(found, own, *switches, config.chats)
 
 
 def offers(config: Config) -> list[Offer]:

@@ -1,9 +1,9 @@
 """Configuration: bot.toml and the environment, read strictly and told about in full."""
 
 from relay.config.chats import Chats
-from relay.config.configuration import Config, Plugins
+from relay.config.configuration import EVERYWHERE, Config, Plugins, Switch
 from relay.config.plugins import unknown_disabled, unknown_names, warnings_of
-from relay.config.reading import load
+from relay.config.reading import RESERVED, load
 from relay.config.settings import validate_settings
 from relay.config.sources import Files, read_files
 from relay.config.tables import (
@@ -20,7 +20,9 @@ from relay.config.tables import (
 from relay.config.values import ChatList, Duration, Size
 
 __all__ = [
+    "EVERYWHERE",
     "NOT_YET",
+    "RESERVED",
     "Bot",
     "ChatList",
     "Chats",
@@ -35,6 +37,7 @@ __all__ = [
     "Setting",
     "Size",
     "Storage",
+    "Switch",
     "load",
     "read_files",
     "settings_table",

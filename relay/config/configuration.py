@@ -16,6 +16,25 @@ from relay.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """In which chats a plugin runs: `chats` and `not_chats` of its table."""
+
+    chats: tuple[str, ...] = ()
+    not_chats: tuple[str, ...] = ()
+
+    def refusal(self, plugin: str, chat: str) -> str | None:
+        """Why the plugin does not run in this chat, or None."""
+        if self.chats and chat not in self.chats:
+            return f"chat {chat} is not in plugins.{plugin}.chats"
+        if self.not_chats and chat in self.not_chats:
+            return f"chat {chat} is in plugins.{plugin}.not_chats"
+        return None
+
+
+EVERYWHERE = Switch()
+
+
+@dataclass(frozen=True, slots=True)
 class Plugins:
     """`[plugins]`: what holds for all of them, and each one's own table as it was written."""
 
@@ -26,6 +45,7 @@ class Plugins:
     memory_limit: Size
     timeouts: Mapping[str, Duration]
     observing: frozenset[str]
+    switches: Mapping[str, Switch]
     settings: Mapping[str, Mapping[str, object]] = field(repr=False)
     held: Mapping[str, bytes] | None = field(default=None, repr=False)
     """The folder's files by path, as they were when they were accepted; None: what is on disk counts."""
@@ -33,6 +53,10 @@ class Plugins:
     def timeout_of(self, plugin: str) -> Duration:
         """The limit for one handler of this plugin and one message."""
         return self.timeouts.get(plugin, self.timeout)
+
+    def switch_of(self, plugin: str) -> Switch:
+        """In which chats this plugin runs."""
+        return self.switches.get(plugin, EVERYWHERE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,21 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic import model_validator
 
 from relay.config import texts
 from relay.config.chats import Chats, read_chats
 from relay.config.checks import IMPOSSIBLE, UNWISE, Tables, run
 from relay.config.complaints import together, unknown_key
-from relay.config.configuration import Config, Plugins
+from relay.config.configuration import Config, Plugins, Switch
 from relay.config.environment import read_environment
-from relay.config.problems import is_secret, key_path, mistaken, nearest, shown
+from relay.config.problems import UnfitError, is_secret, key_path, mistaken, nearest, shown
 from relay.config.settings import read_table
 from relay.config.sources import Files, Substitution, held_in, read_file
 from relay.config.tables import HINTS, NOT_YET, TABLES, Length, PluginDefaults, Table, settings_table
+from relay.config.values import ChatList
 from relay.errors import ConfigurationError, Problem
 from relay.language import Said, joined
 
@@ -44,6 +47,18 @@ class OwnKeys(Table):
 
     timeout: Length | None = None
     observe: bool = False
+    chats: ChatList = ()
+    not_chats: ChatList = ()
+
+    @model_validator(mode="after")
+    def _runs_somewhere(self) -> Self:
+        if self.chats and set(self.chats) <= set(self.not_chats):
+            raise UnfitError(texts.NOWHERE, at=("not_chats",))
+        return self
+
+
+RESERVED = frozenset(OwnKeys.model_fields)
+"""Keys that no plugin's settings can have: they are taken out of its table before it is read."""
 
 
 class _Reading:
@@ -79,6 +94,7 @@ class _Reading:
             memory_limit=defaults.memory_limit,
             timeouts={name: each.timeout for name, each in keys.items() if each.timeout is not None},
             observing=frozenset(name for name, each in keys.items() if each.observe),
+            switches={name: Switch(each.chats, each.not_chats) for name, each in keys.items()},
             settings=own,
         )
         warnings = (*self.warnings, *self._quoted(run(UNWISE, tables, ())))

@@ -114,6 +114,11 @@ DATABASE_HINT = Text(
     '写 "sqlite:///relay.db"（在 bot.toml 旁边）或 "sqlite:////var/lib/relay/relay.db"',
     'write "sqlite:///relay.db" (beside bot.toml) or "sqlite:////var/lib/relay/relay.db"',
 )
+NOWHERE = Text(
+    "把 chats 全排除了：插件在哪个会话都不会运行",
+    "takes back all of chats: the plugin would run nowhere",
+    "value",
+)
 TWICE = Text("把 {names} 写了两次", "names {names} twice", "doubled")
 TWICE_HINT = Text("每个插件只写一次", "name each plugin once")
 WRITE = Text("写 {example}", "write {example}")

@@ -19,11 +19,21 @@ from typing import Any
 from pydantic import BaseModel
 
 from relay.authoring.plugin import Bound, Plugin
+from relay.config import EVERYWHERE, Switch
+from relay.config import RESERVED as TAKEN_OUT
 from relay.errors import PluginError, RelayError
+from relay.language import Text
 
 _serial = itertools.count(1)  # unique module names: two bots, or two versions, never share one
 
 MODULE = "relay_plugin_"
+NO_SETTING = Text(
+    "设置里不能有 {key}：bot.toml 里每个插件都有这个键",
+    "settings cannot have a key {key}: in bot.toml every plugin has it",
+    "reserved",
+)
+OTHER_SETTING = Text("换个名字", "call it something else")
+
 INIT = "__init__.py"
 RESERVED = frozenset({"folder", "order", "disabled", "timeout", "memory_limit"})
 
@@ -57,6 +67,7 @@ class Loaded:
     version: str = ""  #: of its files and settings: equal ones need no swap
     bound: Bound = None  # type: ignore[assignment] # by default with no names of chats
     observe: bool = False  #: it runs, and nothing of what it decides is done
+    switch: Switch = EVERYWHERE  #: in which chats it runs
 
     def __post_init__(self) -> None:
         """What the handlers want, where whoever loaded it did not say."""
@@ -175,7 +186,17 @@ def load(found: Found) -> Plugin:
             _line_with("Plugin(", found.path),
         )
     plugin.check()
+    _check_settings(plugin, found)
     return plugin
+
+
+def _check_settings(plugin: Plugin, found: Found) -> None:
+    """Raise where the settings have a key that bot.toml takes out of every plugin's table."""
+    for name, field_ in plugin.settings.model_fields.items():
+        key = field_.alias or name
+        if key in TAKEN_OUT:
+            line = _line_with(f"class {plugin.settings.__name__}", found.path)
+            raise PluginError(NO_SETTING.filled(key=key), str(found.path), line, OTHER_SETTING)
 
 
 def module_of(plugin: Plugin) -> str | None:

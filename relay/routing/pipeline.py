@@ -132,6 +132,9 @@ class Pipeline:
 
     async def _ask(self, said: _Said, loaded: Loaded, outbox: Outbox, trace: Trace) -> bool:
         """True when the plugin stopped the message."""
+        if (elsewhere := loaded.switch.refusal(loaded.name, said.message.chat)) is not None:
+            trace.note(loaded.name, "", "no", elsewhere)
+            return False
         for handler, choice in loaded.bound.messages:
             match = choice.ask(said.message)
             if isinstance(match, str):

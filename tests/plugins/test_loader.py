@@ -22,6 +22,13 @@ plugin = Plugin("greeter")
 async def greet(message, ctx):
     return Reply("hi")
 """
+IMPORTS = "from relay import Plugin\nfrom pydantic import BaseModel"
+MODEL = """
+class Settings(BaseModel):
+    chats: tuple[str, ...] = ()
+
+plugin = Plugin("greeter", settings=Settings)
+"""
 
 
 def written(folder: Path, source: str | bytes, name: str = "greeter") -> Found:
@@ -43,6 +50,11 @@ def written(folder: Path, source: str | bytes, name: str = "greeter") -> Found:
         ("x = 1\n" + GOOD.replace("greeter", "other"), 5, "must be called greeter"),
         (GOOD.replace("message, ctx", "message"), 6, "greet(message) must take (message, ctx)"),
         (GOOD.replace("message, ctx", "a, b, *, c"), 6, "must take (message, ctx)"),
+        (
+            "from relay import Plugin\nfrom pydantic import BaseModel" + MODEL,
+            3,
+            "settings cannot have a key chats",
+        ),
         (GOOD + "def f():\n    raise KeyError\nf()\n", 10, "KeyError"),
         (b"x = '\xff'\n", None, "SyntaxError"),
         (b"x = 1\0\n", None, "null bytes"),
