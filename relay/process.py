@@ -309,7 +309,9 @@ async def _swaps(config: Config, swap: Swap, clock: Clock) -> None:
         files = handover.taken()
         if files is not None:
             try:
-                await swap.take(offers(load(config.path, files=files)))
+                changed = load(config.path, files=files)
+                configure_log(changed)  # which masks its secrets
+                await swap.take(offers(changed))
             except Exception:  # a border: whatever it is, the plugins that run go on
                 log.exception("swap_failed")
         await clock.sleep(SWAP_LOOK)

@@ -10,7 +10,7 @@ from relay.errors import ConfigurationError
 from relay.lock import RoleLock
 from relay.process import configure_log
 from relay.roles import open_store
-from relay.supervisor.check import Check
+from relay.supervisor.check import Check, files_now
 from relay.supervisor.signals import Signals
 from relay.supervisor.sockets import open_doors
 from relay.supervisor.start import Start
@@ -36,7 +36,7 @@ def _supervise(path: Path, config: Config) -> None:
     configure_log(config)
     signals = Signals()
     with signals.heeded():
-        check, start = Check(path, niceness=0), Start()
+        check, start = Check(path, files_now(path), niceness=0), Start()
         try:
             while not check.over() and not signals.stopping:
                 signals.wait(LOOK)

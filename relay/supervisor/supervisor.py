@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import socket
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import structlog
 
-from relay.config import Config, Files, load, texts
-from relay.errors import ConfigurationError, Problem
+from relay.config import Config, Files
+from relay.errors import ConfigurationError
 from relay.process import GRACE
-from relay.supervisor.check import Check
+from relay.routing.handover import Handover
+from relay.supervisor.changes import Change, Changes, tell_refused
 from relay.supervisor.child import Child, Order
 from relay.supervisor.post import Post
+from relay.supervisor.shelf import shelved
 from relay.supervisor.signals import Signals
 from relay.supervisor.start import Start
 
@@ -30,7 +30,6 @@ HANG_LIMIT = 10.0  # seconds without a sign of life; the router's is the time th
 SHORTEST_LIMIT = 2.0
 LATER = 0.8  # seconds by which the console lets the others go first
 ROLES = ("receiver", "router", "sender", "console")
-FIXED = (("server", "host"), ("server", "port"), ("console", "host"), ("console", "port"), ("storage", "url"))
 
 
 class Supervisor:
@@ -47,7 +46,7 @@ class Supervisor:
     ) -> None:
         self._path = path
         self._config = config
-        self._files = _shelved(files)
+        self._files = shelved(files)
         self._signals = signals
         self._forks = start.forks
         self._moving = False  #: whether all roles are to be replaced, once there are processes to be had
@@ -56,12 +55,14 @@ class Supervisor:
             for role in ROLES
             if role != "console" or config.console.enabled
         ]
-        self._check: Check | None = None
+        self._changes = Changes(path, config, files)
+        self._handover = Handover(config.database)
+        self._handover.withdraw()  # what an earlier one left
 
     def run(self) -> None:
         """Serve until told to stop."""
         while not self._signals.stopping:
-            self._reload_if_asked()
+            self._reload_if_changed()
             self._tend()
             self._wait(self._children())
         self._stop()
@@ -81,8 +82,7 @@ class Supervisor:
 
     def _pids(self) -> set[int]:
         """Every process that we started, or had forked, but the fork server."""
-        checking = self._check.pids if self._check is not None else set[int]()
-        return checking.union(*(child.pids for post in self._posts for child in post.children()))
+        return self._changes.pids.union(*(child.pids for post in self._posts for child in post.children()))
 
     def _look(self, children: Iterable[Child]) -> float:
         now = time.monotonic()
@@ -114,58 +114,40 @@ class Supervisor:
 
     # -- reload ----------------------------------------------------------------
 
-    def _reload_if_asked(self) -> None:
-        """Look whether a reload was asked for, or one that was passes the check; never wait for it."""
+    def _reload_if_changed(self) -> None:
+        """Take what has changed, or was asked for, once it has passed its check; never wait for it."""
         try:
-            if self._signals.take_reload():
-                self._begin_check()
-            if self._check is not None and self._check.over():
-                self._reload(self._check)
+            change = self._changes.step(time.monotonic(), asked=self._signals.take_reload())
         except ConfigurationError as exc:
-            self._end_check()
-            for problem in exc.problems:
-                log.error("reload_refused", problem=str(problem))
-
-    def _begin_check(self) -> None:
-        self._end_check()
-        self._check = Check(self._path)
-
-    def _end_check(self) -> None:
-        if self._check is not None:
-            self._check.end()
-            self._check = None
-
-    def _reload(self, check: Check) -> None:
-        check.judge(strictly=True)
-        if check.outdated():
-            self._begin_check()
+            tell_refused(exc)
             return
-        config = load(self._path, files=check.files)
-        self._refuse_moves(config)
-        self._end_check()
-        self._config = config
-        os.close(self._files)
-        self._files = _shelved(check.files)
-        log.info("reloading")
-        self._forks.renew()
-        self._moving = True
+        if change is not None:
+            self._take(change)
 
-    def _refuse_moves(self, config: Config) -> None:
-        """What the sockets and the database are bound to cannot change under them."""
-        moved = [
-            f"{table}.{key}"
-            for table, key in FIXED
-            if getattr(getattr(config, table), key) != getattr(getattr(self._config, table), key)
-        ]
-        if config.console.enabled != self._config.console.enabled:
-            moved.append("console.enabled")
-        if moved:
-            raise ConfigurationError(tuple(Problem(path, texts.NEEDS_RESTART) for path in moved))
+    def _take(self, change: Change) -> None:
+        self._config = change.config
+        os.close(self._files)
+        self._files = shelved(change.files)
+        if change.whole or not self._handed_over(change.files):
+            log.info("reloading")
+            self._handover.withdraw()
+            self._forks.renew()
+            self._moving = True
+
+    def _handed_over(self, files: Files) -> bool:
+        """Whether the router that runs will find these files, and swap the plugins that differ."""
+        try:
+            self._handover.offer(files)
+        except OSError as exc:  # no room on the disk: a router that begins anew needs none
+            log.warning("plugins_not_handed_over", error=str(exc))
+            return False
+        log.info("plugins_changed")
+        return True
 
     # -- the end ---------------------------------------------------------------
 
     def _stop(self) -> None:
-        self._end_check()
+        self._changes.end()
         self._forks.end()
         for post in self._posts:
             post.shut()
@@ -180,15 +162,3 @@ class Supervisor:
                     child.give_up(now)
             self._wait(left)
         os.close(self._files)
-
-
-def _shelved(files: Files) -> int:
-    """A descriptor of a file without a name that holds these files; children read them from there."""
-    text = json.dumps({name: held.decode("latin-1") for name, held in files.items()}).encode()
-    if hasattr(os, "memfd_create"):
-        shelf = os.memfd_create("relay-configuration")
-    else:
-        with tempfile.TemporaryFile() as file:
-            shelf = os.dup(file.fileno())
-    os.write(shelf, text)
-    return shelf

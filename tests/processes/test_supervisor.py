@@ -17,7 +17,7 @@ from processes.live import CUSTOMER, TEAMS, LiveBot, free_ports, gone, platform,
 from relay.config import load
 from relay.roles import load_plugins
 from relay.simulator.ledger import PushState
-from relay.supervisor.check import Check
+from relay.supervisor.check import Check, files_now
 from relay.testing import SECRETS
 
 
@@ -91,11 +91,11 @@ def test_a_broken_configuration_changes_nothing_at_reload_and_says_why(tmp_path:
 def test_what_a_check_accepted_is_what_roles_load(fresh_bot: Path) -> None:
     """Whatever became of plugin files since, and however often a role starts."""
     plugin = fresh_bot.parent / "plugins" / "greeter.py"
-    check = Check(fresh_bot)
+    check = Check(fresh_bot, files_now(fresh_bot))
     check.end()
     plugin.write_text("broken", "utf-8")
     plugin.with_name("newcomer.py").write_text("broken", "utf-8")
-    assert check.outdated()
+    assert files_now(fresh_bot) != check.files
     accepted, now = (load_plugins(load(fresh_bot, SECRETS, files)) for files in (check.files, None))
     assert [each.name for each in accepted.loaded if each.source == "folder"] == ["greeter"]
     assert {found.name for found, _ in now.failed} == {"greeter", "newcomer"}

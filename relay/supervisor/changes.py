@@ -1,0 +1,227 @@
+"""What changed in bot.toml and plugins: checked before anybody hears of it, and taken as far as it passes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+
+from relay.config import Config, Files, load, texts
+from relay.errors import ConfigurationError, Problem
+from relay.supervisor.check import Check, files_now
+from relay.supervisor.trial import Finding
+from relay.supervisor.watch import Watch
+
+log = structlog.get_logger("relay.supervisor")
+
+FIXED = (("server", "host"), ("server", "port"), ("console", "host"), ("console", "port"), ("storage", "url"))
+
+AGAIN = 5.0  # seconds after which a check is tried again that there was no process for
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to run from now on."""
+
+    config: Config
+    files: Files
+    whole: bool  #: whether all roles are to begin anew, or the router has nothing but plugins to swap
+
+
+class Changes:
+    """Finds them by looks and on request, and has them checked in processes of their own; never waits."""
+
+    def __init__(self, path: Path, config: Config, files: Files) -> None:
+        """`config` and `files` are what runs."""
+        self._path = path
+        self._config = config
+        self._files = files
+        self._watch = Watch(path, config.plugins.folder, files)
+        self._check: Check | None = None
+        self._due: Files | None = None  #: to be checked, once there is a process for it
+        self._again_at = 0.0
+        self._asked = False
+
+    @property
+    def pids(self) -> set[int]:
+        """The processes of a check under way."""
+        return self._check.pids if self._check is not None else set()
+
+    def step(self, now: float, *, asked: bool) -> Change | None:
+        """Look and go on; a change that may be made comes back, once.
+
+        When `asked`, everything begins anew if all of it passes. Raises
+        `ConfigurationError` for what does not.
+        """
+        try:
+            return self._step(now, asked=asked)
+        except ConfigurationError:
+            self.end()
+            raise
+
+    def _step(self, now: float, *, asked: bool) -> Change | None:
+        news = self._watch.news(now)
+        if asked:
+            self._asked = True
+            self._begin(files_now(self._path, self._config.plugins.folder))
+        elif news is not None:
+            self._begin(news)
+        if self._due is not None and now >= self._again_at:
+            self._try_check(self._due, now)
+        if self._check is None or not self._check.over():
+            return None
+        return self._asked_for(self._check) if self._asked else self._found(self._check)
+
+    def end(self) -> None:
+        """Let go of a check under way."""
+        self._asked = False
+        self._end_check()
+
+    def _begin(self, files: Files) -> None:
+        self._end_check()
+        if self._asked or files != self._files:
+            self._due = files
+
+    def _try_check(self, files: Files, now: float) -> None:
+        try:
+            self._check = Check(self._path, files)
+            self._due = None
+        except OSError as exc:  # no more processes or descriptors for now
+            log.error("check_not_begun", error=type(exc).__name__)
+            self._again_at = now + AGAIN
+
+    def _end_check(self) -> None:
+        self._due = None
+        if self._check is not None:
+            self._check.end()
+            self._check = None
+
+    def _asked_for(self, check: Check) -> Change:
+        check.judge(strictly=True)
+        config = load(self._path, files=check.files)
+        refuse_moves(self._config, config)
+        return self._accepted(config, check.files, whole=True)
+
+    # -- found by looks --------------------------------------------------------
+
+    def _found(self, check: Check) -> Change | None:
+        """All of it, or as much as may be: a plugin that fails keeps no other one from its new version."""
+        same = _settings(check.files) == _settings(self._files)
+        found = [each for each in check.findings() if not self._known(each, check.files)]
+        if not same:
+            return self._with_settings(check, [each.problem for each in found])
+        grave = [each for each in found if each.plugin not in self._changed(check.files)]
+        if grave:
+            raise ConfigurationError(tuple(each.problem for each in grave))
+        _tell_refused(found)
+        files = self._without(check.files, {each.plugin for each in found})
+        if files == self._files:
+            self.end()
+            return None
+        return self._accepted(load(self._path, files=files), files, whole=False)
+
+    def _with_settings(self, check: Check, problems: list[Problem]) -> Change | None:
+        """Settings pass with everything, or not at all; then plugins may do so under those that run."""
+        try:
+            if problems:
+                raise ConfigurationError(tuple(problems))
+            config = load(self._path, files=check.files)
+            refuse_moves(self._config, config)
+        except ConfigurationError as exc:
+            tell_refused(exc)
+            self.end()
+            self._begin(self._under_old_settings(check.files))
+            return None
+        return self._accepted(config, check.files, whole=_beyond_plugins(self._config, config))
+
+    def _under_old_settings(self, files: Files) -> Files:
+        """What the plugins' files hold, if they are those that the settings speak of."""
+        with contextlib.suppress(ConfigurationError):
+            if load(self._path, files=files).plugins.folder != self._config.plugins.folder:
+                return self._files
+        return {**_plugins(files), **_settings(self._files)}
+
+    def _known(self, finding: Finding, files: Files) -> bool:
+        """Whether it is nothing new: a plugin that did not load, and whose files are what they were."""
+        return finding.failed and finding.plugin not in self._changed(files)
+
+    def _changed(self, files: Files) -> set[str]:
+        """The plugins that have come, gone, or hold something else."""
+        folder = self._config.plugins.folder
+        differing = {name for name, _ in files.items() ^ self._files.items()}
+        return {name for name, _ in _by_plugin(differing, folder)}
+
+    def _without(self, files: Files, plugins: set[str]) -> Files:
+        """These files, but for some plugins what they held before."""
+        folder = self._config.plugins.folder
+        kept = {file for name, file in _by_plugin(self._files, folder) if name in plugins}
+        left = {file for name, file in _by_plugin(files, folder) if name in plugins}
+        return {
+            **{file: held for file, held in files.items() if file not in left},
+            **{file: self._files[file] for file in kept},
+        }
+
+    def _accepted(self, config: Config, files: Files, *, whole: bool) -> Change:
+        self.end()
+        self._config, self._files = config, files
+        self._watch.follow(config.plugins.folder)
+        return Change(config, files, whole)
+
+
+def refuse_moves(before: Config, config: Config) -> None:
+    """What the sockets and the database are bound to cannot change under them."""
+    moved = [
+        f"{table}.{key}"
+        for table, key in FIXED
+        if getattr(getattr(config, table), key) != getattr(getattr(before, table), key)
+    ]
+    if config.console.enabled != before.console.enabled:
+        moved.append("console.enabled")
+    if moved:
+        raise ConfigurationError(tuple(Problem(path, texts.NEEDS_RESTART) for path in moved))
+
+
+def tell_refused(exc: ConfigurationError) -> None:
+    """Say why what runs goes on as it is."""
+    for problem in exc.problems:
+        log.error("reload_refused", problem=str(problem))
+
+
+def _tell_refused(found: Iterable[Finding]) -> None:
+    for each in found:
+        error = str(each.message) if each.failed else str(each.problem)
+        log.error("plugin_refused", plugin=each.plugin, error=error, file=each.path, line=each.line)
+
+
+def _settings(files: Files) -> Files:
+    return {name: held for name, held in files.items() if not Path(name).is_absolute()}
+
+
+def _plugins(files: Files) -> Files:
+    return {name: held for name, held in files.items() if Path(name).is_absolute()}
+
+
+def _by_plugin(files: Iterable[str] | Mapping[str, bytes], folder: Path) -> Iterator[tuple[str, str]]:
+    """Each file in the folder, with the plugin that it belongs to."""
+    for file in files:
+        path = Path(file)
+        if path.is_absolute() and path.is_relative_to(folder):
+            yield path.relative_to(folder).parts[0].removesuffix(".py"), file
+
+
+def _beyond_plugins(before: Config, after: Config) -> bool:
+    """Whether anything differs that more than the router's plugins depend on."""
+    return _common(before) != _common(after) or _longest(before) != _longest(after)
+
+
+def _common(config: Config) -> Config:
+    plugins = replace(config.plugins, order=(), disabled=(), timeouts={}, settings={}, held=None)
+    return replace(config, plugins=plugins, warnings=(), filled_in=())
+
+
+def _longest(config: Config) -> float:
+    """How long a handler may take: so long the supervisor lets the router be silent."""
+    return max(each.seconds for each in (config.plugins.timeout, *config.plugins.timeouts.values()))

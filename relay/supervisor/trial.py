@@ -1,0 +1,108 @@
+"""A check of files as they were read: what plugins do on import ends with this process.
+
+    python -m relay.supervisor.trial PATH FILES
+
+FILES is the descriptor of a file that holds what bot.toml, `.env` and the plugins' files held; what it prints
+is a list of `Finding`s.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from relay.config import Config, Files, load
+from relay.config.problems import key_path
+from relay.errors import ConfigurationError, LostPluginError, PluginError, Problem
+from relay.language import Said, Words, finished
+from relay.log import Masking
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong, and which plugin it is to blame on, if on any."""
+
+    path: str
+    message: Said
+    value: str | None = None
+    hint: Said | None = None
+    plugin: str = ""
+    line: int | None = None
+    failed: bool = False  #: the plugin's file does not load, and the bot can start without it
+
+    @property
+    def problem(self) -> Problem:
+        """The same, as the configuration's problems are told."""
+        return Problem(self.path, self.message, self.value, self.hint)
+
+
+def findings(path: Path, files: Files) -> Iterator[Finding]:
+    """All that is wrong with these files."""
+    from relay.cli.census import IN_FULL, census
+
+    try:
+        config = load(path, files=files)
+    except ConfigurationError as exc:
+        yield from (_finding(problem, "") for problem in exc.problems)
+        return
+    taken = census(config, IN_FULL)
+    masking = Masking(config.secrets())
+    for problem in taken.problems:
+        yield _finding(problem, _plugin_of(problem, config))
+    for found, error in taken.failed:
+        yield _failure(found.name, error, masking.text(error.message))
+
+
+def read(told: bytes) -> list[Finding]:
+    """What the process printed; ValueError, TypeError or LookupError for anything else."""
+    return [_read(**row) for row in json.loads(told)]
+
+
+def _read(message: Sequence[str], hint: Sequence[str] | None, **row: object) -> Finding:
+    said = None if hint is None else Said(*hint)
+    return Finding(message=Said(*message), hint=said, **row)  # type: ignore[arg-type]
+
+
+def _failure(name: str, error: PluginError, message: str) -> Finding:
+    said = Said(message, message, "plugin")
+    lost = isinstance(error, LostPluginError)
+    return Finding(error.file or "", said, plugin=name, line=error.line, failed=not lost)
+
+
+def _finding(problem: Problem, plugin: str) -> Finding:
+    return Finding(problem.path, finished(problem.message), problem.value, _said(problem.hint), plugin)
+
+
+def _said(words: Words | None) -> Said | None:
+    return None if words is None else finished(words)
+
+
+def _plugin_of(problem: Problem, config: Config) -> str:
+    """The plugin whose table, or place in the order, the problem is about."""
+    for index, name in enumerate(config.plugins.order):
+        if problem.path == f"plugins.order[{index}]":
+            return name
+    tables: Iterable[str] = sorted(config.plugins.settings, key=len, reverse=True)
+    for name in tables:
+        at = key_path(("plugins", name))
+        if problem.path == at or problem.path.startswith((f"{at}.", f"{at}[")):
+            return name
+    return ""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check and print."""
+    path, shelf = Path(arguments[0]), int(arguments[1])
+    text = os.pread(shelf, os.fstat(shelf).st_size, 0)
+    os.close(shelf)
+    files = {name: held.encode("latin-1") for name, held in json.loads(text).items()}
+    print(json.dumps([asdict(each) for each in findings(path, files)]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,125 @@
+"""Notices that bot.toml, `.env` or a plugin's file has changed, and waits until it stays as it is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import structlog
+
+from relay.config import Files
+from relay.errors import ConfigurationError
+from relay.supervisor.check import files_now
+
+log = structlog.get_logger("relay.supervisor")
+
+LOOK = 0.25  # seconds between two looks
+SETTLE = 0.15  # seconds after which a change is looked at once more
+RACY = 2.5  # seconds in which a file may change again and show the same time: some disks count in twos
+SPARING = 50  # a look that took long is followed by a pause so many times as long
+MOST = 5000  # files whose times are compared; the folder of plugins may hold the world
+
+Marks = Mapping[str, tuple[int, int, int, int]]
+
+
+class Watch:
+    """Of one bot. Asks the file system for nothing but times, until one of them is new."""
+
+    def __init__(self, path: Path, folder: Path, files: Files) -> None:
+        """`files` are what runs, and `folder` that of the plugins."""
+        self._path = path
+        self._folder = folder
+        self._known: Files | ConfigurationError = files
+        self._seen: Marks = {}
+        self._found: Files | ConfigurationError | None = None
+        self._racy_until = 0.0
+        self._next = 0.0
+        self._gone = False
+
+    def news(self, now: float) -> Files | None:
+        """What the files hold, once that is new and two looks agree on it.
+
+        Raises `ConfigurationError` where bot.toml cannot be read any more; all of it is told once.
+        """
+        if now < self._next:
+            return None
+        begun = time.monotonic()
+        found = self._look(now)
+        took = time.monotonic() - begun
+        self._next = now + max(SETTLE if self._found is not None else LOOK, took * SPARING)
+        if isinstance(found, ConfigurationError):
+            raise found
+        return found
+
+    def follow(self, folder: Path) -> None:
+        """The plugins are in this folder from now on."""
+        self._folder = folder
+
+    def _look(self, now: float) -> Files | ConfigurationError | None:
+        marks = dict(_marks(self._path, self._folder))
+        changed, self._seen = marks != self._seen, marks
+        if changed:
+            self._racy_until = now + RACY
+        if not changed and self._found is None and now > self._racy_until:
+            return None
+        found = self._read()
+        if changed or not _same(found, self._found) or dict(_marks(self._path, self._folder)) != marks:
+            self._found = found  # the next look is to find it again
+            return None
+        self._found = None
+        if _same(found, self._known):
+            return None
+        self._known = found
+        return found
+
+    def _read(self) -> Files | ConfigurationError:
+        try:
+            files = files_now(self._path, self._folder)
+        except ConfigurationError as exc:
+            return exc
+        gone = not self._folder.is_dir() and bool(self._of_plugins())
+        if gone and not self._gone:
+            log.warning("plugins_folder_gone", folder=str(self._folder))
+        self._gone = gone
+        return {**files, **self._of_plugins()} if gone else files
+
+    def _of_plugins(self) -> Files:
+        known = {} if isinstance(self._known, ConfigurationError) else self._known
+        return {name: held for name, held in known.items() if Path(name).is_absolute()}
+
+
+def _same(one: Files | ConfigurationError | None, other: Files | ConfigurationError | None) -> bool:
+    if isinstance(one, ConfigurationError) and isinstance(other, ConfigurationError):
+        return str(one) == str(other)
+    return one == other
+
+
+def _marks(path: Path, folder: Path) -> Iterator[tuple[str, tuple[int, int, int, int]]]:
+    """What changes whenever a file does: its times, its size, and which file it is."""
+    for count, file in enumerate(_files(path, folder)):
+        if count >= MOST:
+            return
+        with contextlib.suppress(OSError):
+            stat = Path(file).stat()
+            yield str(file), (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
+
+
+def _files(path: Path, folder: Path) -> Iterator[str | Path]:
+    yield path
+    yield path.absolute().parent / ".env"
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".py"):
+                yield entry.path
+            elif not entry.name.startswith((".", "_")) and entry.is_dir():
+                yield from _modules(entry.path)
+
+
+def _modules(folder: str) -> Iterator[str]:
+    """Those of a package, at whatever depth."""
+    for above, folders, files in os.walk(folder):
+        folders[:] = [each for each in folders if each != "__pycache__"]
+        yield from (f"{above}/{file}" for file in files if file.endswith(".py"))
