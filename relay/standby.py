@@ -26,6 +26,9 @@ from relay.config import Files
 LONGEST = 65536  # bytes of an order
 DESCRIPTORS = 5
 HTTP = ("relay.serving.server", "uvicorn.lifespan.off")
+CHECK = "check"
+"""A role that begins and ends with one look at files; see `relay/supervisor/check.py`."""
+TRIAL = "relay.supervisor.trial"
 NEEDS = {
     "receiver": ("relay.receiving.door", *HTTP),
     "router": (
@@ -43,6 +46,7 @@ NEEDS = {
         "relay.sending.lanes",
     ),
     "console": ("relay.console.app", *HTTP),
+    CHECK: (TRIAL,),
 }
 """What each role loads when it is built; see `relay/roles.py`."""
 
@@ -78,6 +82,10 @@ def obey(channel: socket.socket, lifeline: int) -> int:
 
 
 def _become(order: dict[str, Any], lifeline: int, descriptors: Sequence[int]) -> int:
+    if order["role"] == CHECK:
+        be_called(CHECK)
+        code: int = import_module(TRIAL).try_out(Path(order["path"]), *descriptors)
+        return code
     from relay.process import run_role
     from relay.serving.hatch import Hatch
     from relay.ties import Ties

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import structlog
 from relay.config import Config, Files, load, texts
 from relay.errors import ConfigurationError, Problem
 from relay.supervisor.check import Check, files_now
+from relay.supervisor.child import Child
 from relay.supervisor.trial import Finding
 from relay.supervisor.watch import Watch
 
@@ -34,8 +35,9 @@ class Change:
 class Changes:
     """Finds them by looks and on request, and has them checked in processes of their own; never waits."""
 
-    def __init__(self, path: Path, config: Config, files: Files) -> None:
-        """`config` and `files` are what runs."""
+    def __init__(self, path: Path, config: Config, files: Files, child: Callable[[], Child | None]) -> None:
+        """`config` and `files` are what runs; `child` gives a process to check in, None while none is."""
+        self._child = child
         self._path = path
         self._config = config
         self._files = files
@@ -44,6 +46,7 @@ class Changes:
         self._due: Files | None = None  #: to be checked, once there is a process for it
         self._again_at = 0.0
         self._asked = False
+        self._refused: dict[str, Files] = {}  #: what was last told of, by plugin
 
     @property
     def pids(self) -> set[int]:
@@ -87,8 +90,10 @@ class Changes:
 
     def _try_check(self, files: Files, now: float) -> None:
         try:
-            self._check = Check(self._path, files)
-            self._due = None
+            child = self._child()
+            if child is not None:
+                self._check = Check(self._path, files, child)
+                self._due = None
         except OSError as exc:  # no more processes or descriptors for now
             log.error("check_not_begun", error=type(exc).__name__)
             self._again_at = now + AGAIN
@@ -110,32 +115,40 @@ class Changes:
     def _found(self, check: Check) -> Change | None:
         """All of it, or as much as may be: a plugin that fails keeps no other one from its new version."""
         same = _settings(check.files) == _settings(self._files)
-        found = [each for each in check.findings() if not self._known(each, check.files)]
+        changed = self._changed(check.files)
+        found = [each for each in check.findings() if not each.failed or each.plugin in changed]
+        bad = [each for each in found if each.plugin in changed and (each.failed or same)]
+        grave = [each.problem for each in found if each not in bad]
+        self._tell_refused(bad, check.files)
+        files = self._without(check.files, {each.plugin for each in bad})
+        if not same and bad and not grave:
+            self._begin_anew(files)
+            return None
         if not same:
-            return self._with_settings(check, [each.problem for each in found])
-        grave = [each for each in found if each.plugin not in self._changed(check.files)]
+            return self._with_settings(check.files, grave)
         if grave:
-            raise ConfigurationError(tuple(each.problem for each in grave))
-        _tell_refused(found)
-        files = self._without(check.files, {each.plugin for each in found})
+            raise ConfigurationError(tuple(grave))
         if files == self._files:
             self.end()
             return None
         return self._accepted(load(self._path, files=files), files, whole=False)
 
-    def _with_settings(self, check: Check, problems: list[Problem]) -> Change | None:
+    def _begin_anew(self, files: Files) -> None:
+        self.end()
+        self._begin(files)
+
+    def _with_settings(self, files: Files, problems: list[Problem]) -> Change | None:
         """Settings pass with everything, or not at all; then plugins may do so under those that run."""
         try:
             if problems:
                 raise ConfigurationError(tuple(problems))
-            config = load(self._path, files=check.files)
+            config = load(self._path, files=files)
             refuse_moves(self._config, config)
         except ConfigurationError as exc:
             tell_refused(exc)
-            self.end()
-            self._begin(self._under_old_settings(check.files))
+            self._begin_anew(self._under_old_settings(files))
             return None
-        return self._accepted(config, check.files, whole=_beyond_plugins(self._config, config))
+        return self._accepted(config, files, whole=_beyond_plugins(self._config, config))
 
     def _under_old_settings(self, files: Files) -> Files:
         """What the plugins' files hold, if they are those that the settings speak of."""
@@ -144,9 +157,15 @@ class Changes:
                 return self._files
         return {**_plugins(files), **_settings(self._files)}
 
-    def _known(self, finding: Finding, files: Files) -> bool:
-        """Whether it is nothing new: a plugin that did not load, and whose files are what they were."""
-        return finding.failed and finding.plugin not in self._changed(files)
+    def _tell_refused(self, found: Iterable[Finding], files: Files) -> None:
+        """Once for each version of a plugin."""
+        folder = self._config.plugins.folder
+        for each in found:
+            version = {file: files[file] for name, file in _by_plugin(files, folder) if name == each.plugin}
+            if self._refused.get(each.plugin) != version:
+                error = str(each.message) if each.failed else str(each.problem)
+                log.error("plugin_refused", plugin=each.plugin, error=error, file=each.path, line=each.line)
+            self._refused[each.plugin] = version
 
     def _changed(self, files: Files) -> set[str]:
         """The plugins that have come, gone, or hold something else."""
@@ -188,12 +207,6 @@ def tell_refused(exc: ConfigurationError) -> None:
     """Say why what runs goes on as it is."""
     for problem in exc.problems:
         log.error("reload_refused", problem=str(problem))
-
-
-def _tell_refused(found: Iterable[Finding]) -> None:
-    for each in found:
-        error = str(each.message) if each.failed else str(each.problem)
-        log.error("plugin_refused", plugin=each.plugin, error=error, file=each.path, line=each.line)
 
 
 def _settings(files: Files) -> Files:

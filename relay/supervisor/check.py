@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,9 +15,10 @@ from relay.config import Files, load, read_files, texts
 from relay.config.syntax_texts import UNREADABLE
 from relay.errors import ConfigurationError, Problem
 from relay.routing.loader import held_now
+from relay.standby import CHECK, TRIAL
+from relay.supervisor.child import Child
 from relay.supervisor.shelf import shelved
 from relay.supervisor.trial import Finding, read
-from relay.supervisor.warden import Warden
 
 CHECK_TIMEOUT = 60.0  # seconds
 NICENESS = 5  # the receiver, where there is one already, goes first
@@ -26,44 +27,37 @@ NICENESS = 5  # the receiver, where there is one already, goes first
 class Check:
     """One check of these files, plugins included."""
 
-    def __init__(self, path: Path, files: Files, niceness: int = NICENESS) -> None:
+    def __init__(
+        self, path: Path, files: Files, child: Child | None = None, niceness: int = NICENESS
+    ) -> None:
+        """`child` was forked for it; without one, a process is started, or `OSError` raised."""
         self.files = files
         self._told = tempfile.TemporaryFile()  # noqa: SIM115 - until `end`; a pipe could fill up unread
         shelf = shelved(files)
-        command = [sys.executable, "-m", "relay.supervisor.trial", str(path), str(shelf)]
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program, and words of our own
-                command,
-                pass_fds=(shelf,),
-                stdin=subprocess.DEVNULL,
-                stdout=self._told,
-                stderr=subprocess.DEVNULL,
-                process_group=0,
-            )
+            if child is None:
+                self._child = _started(path, shelf, self._told.fileno())
+            else:
+                self._child = child
+                child.obey(CHECK, path, [shelf, self._told.fileno()])
         finally:
             os.close(shelf)
         with contextlib.suppress(OSError):  # it is over already
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, niceness)
-        self._warden = Warden(self._process.pid)
+            os.setpriority(os.PRIO_PROCESS, self._child.pid, niceness)
         self._until = time.monotonic() + CHECK_TIMEOUT
 
     @property
     def pids(self) -> set[int]:
         """Its process, and whoever watches over it."""
-        return {self._process.pid, self._warden.pid}
+        return self._child.pids
 
     def over(self) -> bool:
         """Whether it has ended, or has had its time."""
-        return self._process.poll() is not None or time.monotonic() > self._until
+        return self._child.ended() or time.monotonic() > self._until
 
     def end(self) -> None:
         """Let go of it and of what plugins started in it, whether it is over or not."""
-        if self._told.closed:
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # the warden keeps this number from being reused
-        self._process.wait()
-        self._warden.end()
+        self._child.bury()
         self._told.close()
 
     def judge(self, *, strictly: bool) -> None:
@@ -78,12 +72,26 @@ class Check:
     def findings(self) -> list[Finding]:
         """All that it found; that it did not come to its end is a finding as well."""
         try:
-            if self._process.poll() is None:
+            if not self._child.ended():
                 raise TimeoutError
             self._told.seek(0)
             return read(self._told.read())
         except (TimeoutError, ValueError, LookupError, TypeError) as exc:
             return [Finding("plugins", texts.CHECK_FAILED.filled(reason=type(exc).__name__))]
+
+
+def _started(path: Path, shelf: int, told: int) -> Child:
+    channel, other = socket.socketpair()
+    with other:
+        process = subprocess.Popen(  # noqa: S603 - our own program, and words of our own
+            [sys.executable, "-m", TRIAL, str(path), str(shelf), str(told)],
+            pass_fds=(shelf, told),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+        )
+    return Child(process, channel)
 
 
 def files_now(path: Path, folder: Path | None = None) -> Files:

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -100,10 +101,14 @@ class Child:
         if order.door and order.hatch:
             lent = (order.door, order.hatch.giving, order.hatch.taking)
             descriptors += [each.fileno() for each in lent]
-        told = json.dumps({"role": order.role, "path": str(order.path)}).encode()
+        self.obey(order.role, order.path, descriptors)
+        self._pulse.hand_over()
+
+    def obey(self, role: str, path: Path, descriptors: Sequence[int]) -> None:
+        """Tell it what to be; no harm if it is dead."""
+        told = json.dumps({"role": role, "path": str(path)}).encode()
         with contextlib.suppress(OSError):
             socket.send_fds(self.channel, [told], descriptors)
-        self._pulse.hand_over()
 
     def look(self, now: float) -> None:
         """Hear what it says; after too long a silence, ask it where it hangs, and end it."""

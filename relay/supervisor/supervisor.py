@@ -15,6 +15,7 @@ from relay.config import Config, Files
 from relay.errors import ConfigurationError
 from relay.process import GRACE
 from relay.routing.handover import Handover
+from relay.standby import CHECK
 from relay.supervisor.changes import Change, Changes, tell_refused
 from relay.supervisor.child import Child, Order
 from relay.supervisor.post import Post
@@ -55,7 +56,7 @@ class Supervisor:
             for role in ROLES
             if role != "console" or config.console.enabled
         ]
-        self._changes = Changes(path, config, files)
+        self._changes = Changes(path, config, files, lambda: self._forks.child(CHECK))
         self._handover = Handover(config.database)
         self._handover.withdraw()  # what an earlier one left
 

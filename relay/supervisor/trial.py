@@ -1,9 +1,9 @@
 """A check of files as they were read: what plugins do on import ends with this process.
 
-    python -m relay.supervisor.trial PATH FILES
+    python -m relay.supervisor.trial PATH SHELF TOLD
 
-FILES is the descriptor of a file that holds what bot.toml, `.env` and the plugins' files held; what it prints
-is a list of `Finding`s.
+Two descriptors: SHELF is of a file that says what bot.toml, `.env` and the plugins' files held, TOLD of one
+for a list of `Finding`s.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from relay.cli.census import IN_FULL, census
 from relay.config import Config, Files, load
 from relay.config.problems import key_path
 from relay.errors import ConfigurationError, LostPluginError, PluginError, Problem
@@ -42,8 +43,6 @@ class Finding:
 
 def findings(path: Path, files: Files) -> Iterator[Finding]:
     """All that is wrong with these files."""
-    from relay.cli.census import IN_FULL, census
-
     try:
         config = load(path, files=files)
     except ConfigurationError as exc:
@@ -58,7 +57,7 @@ def findings(path: Path, files: Files) -> Iterator[Finding]:
 
 
 def read(told: bytes) -> list[Finding]:
-    """What the process printed; ValueError, TypeError or LookupError for anything else."""
+    """What the process wrote; ValueError, TypeError or LookupError for anything else."""
     return [_read(**row) for row in json.loads(told)]
 
 
@@ -95,12 +94,22 @@ def _plugin_of(problem: Problem, config: Config) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check and print."""
-    path, shelf = Path(arguments[0]), int(arguments[1])
+    """Check what the command line says."""
+    return try_out(Path(arguments[0]), *map(int, arguments[1:]))
+
+
+def try_out(path: Path, shelf: int, told: int) -> int:
+    """Check what the shelf holds, and write what is wrong with it; what plugins print goes nowhere."""
+    with Path(os.devnull).open("w") as nowhere:
+        for stream in (1, 2):
+            os.dup2(nowhere.fileno(), stream)
+    for each in (shelf, told):
+        os.set_inheritable(each, False)
     text = os.pread(shelf, os.fstat(shelf).st_size, 0)
     os.close(shelf)
     files = {name: held.encode("latin-1") for name, held in json.loads(text).items()}
-    print(json.dumps([asdict(each) for each in findings(path, files)]))
+    found = json.dumps([asdict(each) for each in findings(path, files)]).encode()
+    os.pwrite(told, found, 0)
     return 0
 
 
