@@ -204,9 +204,11 @@ def build_pipeline(
     from relay.authoring.names import Names
     from relay.authoring.state import StateBook
     from relay.routing.calls import Calls
+    from relay.routing.conversations import Conversations
     from relay.routing.pipeline import Memory, Pipeline
 
-    memory = Memory(StateBook(store, clock), Names(store, clock, _given_names(config)))
+    names = Names(store, clock, _given_names(config))
+    memory = Memory(StateBook(store, clock), names, Conversations(store))
     return Pipeline(plugins, clock, config.bot.zone, config.chats.resolve, memory, Calls(box), witness)
 
 

@@ -16,7 +16,6 @@ from typing import Any, cast
 import structlog
 
 from relay.authoring.handlers import Handler
-from relay.authoring.message import Message
 from relay.authoring.plugin import Context, Plugin
 from relay.errors import RelayError
 from relay.routing.belongings import Belongings, interrupt
@@ -48,13 +47,23 @@ _Outcome = tuple[object, BaseException | None]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One handler and one message; `number` is the message's."""
+    """One handler and what it is called for: `number` is the message's, or below 0 that of an occasion.
+
+    `given` is what the handler gets before its context, and `about` what it is called for, in the words of
+    the log.
+    """
 
     number: int
     loaded: Loaded
     handler: Handler
-    message: Message
+    given: tuple[object, ...]
     ctx: Context
+    about: str
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What it is called for, as a field of the log."""
+        return {"message" if self.number >= 0 else "occasion": self.about}
 
     @property
     def what(self) -> str:
@@ -182,7 +191,7 @@ class Calls:
     async def _run(self, call: Call) -> object:
         try:
             if call.handler.is_async:
-                work = call.handler.function(call.message, call.ctx)
+                work = call.handler.function(*call.given, call.ctx)
                 return await self.box.steps(call.number, call.what, work)
             return await self._in_thread(call)
         except (SystemExit, KeyboardInterrupt) as exc:  # asyncio would end the whole process with it
@@ -219,7 +228,7 @@ class Calls:
     def _outcome(self, call: Call) -> _Outcome:
         try:
             with self.box.running(call.number, call.what):
-                return call.handler.function(call.message, call.ctx), None
+                return call.handler.function(*call.given, call.ctx), None
         except BaseException as exc:  # noqa: BLE001 - handed to whoever awaits the call
             return None, exc
 

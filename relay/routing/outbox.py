@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from relay.authoring.decisions import Act, Decision, Forward, Reply, Send, Stop, Would
 from relay.authoring.message import Message
 from relay.authoring.trace import Trace
+from relay.routing.conversations import Place
 from relay.store.states import DeliveryKind
-from relay.store.values import NewDelivery, StateChange
+from relay.store.values import NewDelivery, StateChange, Talk
 from relay.wire.scalars import storable
 
 MOST_DELIVERIES = 10_000  # of one message: while so much is written, no callback is
@@ -18,6 +20,7 @@ DELIVERY = 1024  # bytes; a longer body counts as several
 ACTS = frozenset({"forward", "reply", "send", "stop"})  # the decisions of a trace by which something is done
 WOULD = "would"  # what a trace calls them where they are only observed
 
+Acting = Callable[[str], Awaitable[str | None]]
 Resolve = Callable[[str], tuple[str, ...]]  # a name of [chats] or a wxid → wxids; ValueError when unknown
 _Kept = tuple[dict[str, str], Counter[tuple[str, str]], list[NewDelivery], int]
 
@@ -25,16 +28,31 @@ _Kept = tuple[dict[str, str], Counter[tuple[str, str]], list[NewDelivery], int]
 class Outbox:
     """What is to go out because of one message, and what plugins are to remember because of it."""
 
-    def __init__(self, message: Message, resolve: Resolve, now: int) -> None:
-        self._message = message
+    def __init__(
+        self,
+        place: Place,
+        resolve: Resolve,
+        now: int,
+        about: int | None = None,
+        acting: Acting | None = None,
+    ) -> None:
+        """`place` is the message, or where else something is decided; `about` the message it is about.
+
+        Where there is no message, `acting` tells who of ours writes to a chat.
+        """
+        self.place = place
+        self.about = (place, about, now)
+        self.now = now
         self._resolve = resolve
-        self._now = now
+        self._acting = acting
+        self._writers: dict[str, str] = {}
         self._forwarded: dict[str, str] = {}
         self._ordinals: Counter[tuple[str, str]] = Counter()
         self._deliveries: list[NewDelivery] = []
         self._room = MOST_DELIVERIES
         self._would: dict[tuple[str, str], None] = {}
         self.changes: list[StateChange] = []
+        self.talks: list[Talk] = []
 
     @property
     def deliveries(self) -> tuple[NewDelivery, ...]:
@@ -45,6 +63,16 @@ class Outbox:
     def would(self) -> tuple[tuple[str, str], ...]:
         """The plugins and rules that only observe, and would have done something."""
         return tuple(self._would)
+
+    async def look_up(self, decisions: Iterable[Decision]) -> None:
+        """Learn who is to write to the chats that these name, where they do not say so themselves."""
+        if self._acting is None:
+            return
+        named = [each.chat for each in decisions if isinstance(each, Send) and not each.account]
+        for name in named:
+            with contextlib.suppress(ValueError, TypeError):  # told when it is taken
+                for chat in self._resolve(_storable(name)):
+                    self._writers[chat] = await self._acting(chat) or self.place.account
 
     def take(
         self, plugin: str, decisions: Iterable[Decision], trace: Trace, *, observe: bool = False
@@ -103,20 +131,26 @@ class Outbox:
             case Forward():
                 self._forward(plugin, decision, trace)
             case Reply():
-                self._send(plugin, decision, (self._message.chat,), "", "reply", trace)
+                if self.place.chat:
+                    self._send(plugin, decision, (self.place.chat,), "", "reply", trace)
+                else:
+                    trace.note(plugin, decision.rule, "error", "there is no message to reply to")
             case Send():
                 chats = self._targets(plugin, decision.rule, (decision.chat,), trace)
                 self._send(plugin, decision, chats, _storable(decision.account), "send", trace)
         return False
 
     def _forward(self, plugin: str, decision: Forward, trace: Trace) -> None:
+        if not isinstance(self.place, Message):
+            trace.note(plugin, decision.rule, "error", "there is no message to forward")
+            return
         found = self._targets(plugin, decision.rule, decision.to, trace)
-        targets = [chat for chat in found if chat != self._message.chat]
+        targets = [chat for chat in found if chat != self.place.chat]
         new = [chat for chat in targets if chat not in self._forwarded]
         for chat in targets:
             if chat in self._forwarded:
                 trace.note(plugin, decision.rule, "no", f"{chat} gets it by {self._forwarded[chat]} already")
-        account = _storable(decision.account) or self._message.account
+        account = _storable(decision.account) or self.place.account
         preface = None if decision.preface is None else decision.preface.body()
         for chat in new:
             self._forwarded[chat] = f"{plugin} {decision.rule}".strip()
@@ -140,15 +174,18 @@ class Outbox:
     ) -> None:
         delay = self._delay(decision)
         for chat in chats:
+            by = account or self._writers.get(chat) or self.place.account
+            if not by:
+                trace.note(plugin, decision.rule, "error", f"no account of ours was heard in {chat}")
+                continue
             for outgoing in decision.messages:
-                by = account or self._message.account
                 self._queue(plugin, decision.rule, DeliveryKind.SEND, by, chat, outgoing.body(), delay)
             trace.note(plugin, decision.rule, word, f"{len(decision.messages)} to {chat}")
 
     def _delay(self, decision: Reply | Send) -> int:
         delay = decision.delay.total_seconds() * 1000
         if decision.at is not None:
-            delay = decision.at.timestamp() * 1000 - self._now
+            delay = decision.at.timestamp() * 1000 - self.now
         return max(0, round(delay))
 
     def _targets(self, plugin: str, rule: str, names: Iterable[str], trace: Trace) -> list[str]:

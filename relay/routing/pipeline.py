@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
+from relay.authoring.choice import NO_GROUPS
 from relay.authoring.decisions import Decision
+from relay.authoring.handlers import Handler
 from relay.authoring.message import Message
 from relay.authoring.names import Names
 from relay.authoring.plugin import Context
@@ -19,11 +21,13 @@ from relay.authoring.state import StateBook, StatePage
 from relay.authoring.trace import Trace
 from relay.clock import Clock
 from relay.routing.calls import Call, Calls, ExhaustedError, LateError
+from relay.routing.conversations import Conversations, Place, answering, ended, talks_of
 from relay.routing.loader import Loaded
 from relay.routing.outbox import Outbox, Resolve
 from relay.routing.roster import Roster
+from relay.store.occasions import Handled
 from relay.store.states import MessageState
-from relay.store.values import Routing
+from relay.store.values import Routing, StateChange, Talk
 
 log = structlog.get_logger("relay.pipeline")
 
@@ -36,6 +40,7 @@ class Memory:
 
     book: StateBook
     names: Names
+    conversations: Conversations | None = None
 
 
 class Witness(Protocol):
@@ -49,13 +54,17 @@ class Witness(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """A message that is on its way through the plugins, since `now`."""
+class Said:
+    """What is on its way through the plugins since `now`: a message, or what else they are called for.
+
+    `number` and `about` are as in a call, and `given` is what handlers get before their context.
+    """
 
     number: int
-    message: Message
+    given: object
+    about: str
     now: dt.datetime
-    dry_run: bool
+    dry_run: bool = False
 
 
 class Pipeline:
@@ -96,9 +105,15 @@ class Pipeline:
         """Whether any handler wants to see what staff type on our accounts' phones."""
         return any(choice.include_own for loaded in self.plugins for _, choice in loaded.bound.messages)
 
-    def stored(self, routing: Routing) -> None:
-        """Tell that what came of a message is on disk, or will never be."""
+    def stored(self, routing: Routing | Handled) -> None:
+        """Tell that what came of a message, or of an occasion, is on disk, or will never be."""
         self._memory.book.settle(routing.changes)
+        if routing.talks and self._memory.conversations is not None:
+            self._memory.conversations.began(routing.talks)
+
+    def enter(self) -> Roster:
+        """The plugins as they are now, for whoever goes through them and says when that is over."""
+        return self._roster.enter()
 
     async def run(self, number: int, message: Message, *, dry_run: bool = False) -> Routing:
         """Ask every handler, and return state, trace and deliveries of message `number`.
@@ -114,11 +129,13 @@ class Pipeline:
     async def _run(self, number: int, message: Message, plugins: Sequence[Loaded], dry_run: bool) -> Routing:
         trace = Trace()
         await self._memory.names.learn((message.sender, message.chat, message.account))
+        if self._memory.conversations is not None:
+            await self._memory.conversations.ready()
         now = self._clock.now()
-        outbox = Outbox(message, self._resolve, now)
-        said = _Said(number, message, dt.datetime.fromtimestamp(now / 1000, self._zone), dry_run)
+        outbox = Outbox(message, self._resolve, now, number)
+        said = Said(number, message, message.id, self.at(now), dry_run)
         for loaded in plugins:
-            if await self._ask(said, loaded, outbox, trace):
+            if await self._ask(said, message, loaded, outbox, trace):
                 break
         return Routing(
             number,
@@ -127,28 +144,76 @@ class Pipeline:
             trace.lines,
             outbox.deliveries,
             tuple(outbox.changes),
+            tuple(outbox.talks),
             would=outbox.would,
         )
 
-    async def _ask(self, said: _Said, loaded: Loaded, outbox: Outbox, trace: Trace) -> bool:
+    def at(self, milliseconds: int) -> dt.datetime:
+        """A time, as plugins see it."""
+        return dt.datetime.fromtimestamp(milliseconds / 1000, self._zone)
+
+    def outbox(
+        self, place: Place, now: int, about: int | None, acting: Callable[[str], Awaitable[str | None]]
+    ) -> Outbox:
+        """An empty one for what is no message; `acting` tells who of ours is to write to a chat."""
+        return Outbox(place, self._resolve, now, about, acting)
+
+    async def _ask(self, said: Said, message: Message, loaded: Loaded, outbox: Outbox, trace: Trace) -> bool:
         """True when the plugin stopped the message."""
-        if (elsewhere := loaded.switch.refusal(loaded.name, said.message.chat)) is not None:
+        if (elsewhere := loaded.switch.refusal(loaded.name, message.chat)) is not None:
             trace.note(loaded.name, "", "no", elsewhere)
             return False
+        if (answered := await self._answer(said, message, loaded, outbox, trace)) is not None:
+            return answered
         for handler, choice in loaded.bound.messages:
-            match = choice.ask(said.message)
+            match = choice.ask(message)
             if isinstance(match, str):
                 trace.note(loaded.name, "", "no", match)
                 continue
-            page, own = self._memory.book.open(outbox), Trace()
-            ctx = self._context(said, loaded, page, own, match)
-            call = Call(said.number, loaded, handler, said.message, ctx)
-            if await self._decide(call, page, own, outbox, trace):
+            if await self.call(said, loaded, handler, outbox, trace, match):
                 return True
         return False
 
+    async def _answer(
+        self, said: Said, message: Message, loaded: Loaded, outbox: Outbox, trace: Trace
+    ) -> bool | None:
+        """The same where the message answers what the plugin asked; None where it does not."""
+        if self._memory.conversations is None or loaded.observe:
+            return None
+        question = await self._memory.conversations.question(loaded.name, said.number, message)
+        if question is None:
+            return None
+        handler = answering(loaded.plugin, question.handler)
+        if handler is None:
+            gone = f"the conversation ends: there is no {question.handler} any more"
+            trace.note(loaded.name, "", "error", gone)
+            outbox.talks.append(ended(question))
+            return None
+        trace.note(loaded.name, "", "answer", f"to a question: it goes to {question.handler}")
+        at = len(outbox.talks)
+        stopped = await self.call(said, loaded, handler, outbox, trace)
+        if stopped is not None:  # with an error, nothing has happened, and the question stands
+            outbox.talks.insert(at, ended(question))
+        return bool(stopped)
+
+    async def call(
+        self,
+        said: Said,
+        loaded: Loaded,
+        handler: Handler,
+        outbox: Outbox,
+        trace: Trace,
+        match: Mapping[str, str] = NO_GROUPS,
+    ) -> bool | None:
+        """Call one handler; true when it stopped what is said, None when it failed."""
+        page, own = self._memory.book.open(outbox), Trace()
+        ctx = self._context(said, loaded, page, own, match)
+        given = () if said.given is None else (said.given,)
+        call = Call(said.number, loaded, handler, given, ctx, said.about)
+        return await self._decide(call, page, own, outbox, trace)
+
     def _context(
-        self, said: _Said, loaded: Loaded, page: StatePage, own: Trace, match: Mapping[str, str]
+        self, said: Said, loaded: Loaded, page: StatePage, own: Trace, match: Mapping[str, str]
     ) -> Context:
         return Context(
             settings=loaded.settings,
@@ -162,13 +227,39 @@ class Pipeline:
             match=match,
         )
 
-    async def _decide(self, call: Call, page: StatePage, own: Trace, outbox: Outbox, trace: Trace) -> bool:
-        """Let one handler decide: all that it decided counts, or with an error nothing of it."""
+    async def remember(self, said: Said, loaded: Loaded, handler: Handler) -> tuple[StateChange, ...]:
+        """Call one that decides nothing, at the start or the end of its plugin: what it is to remember.
+
+        Raises what it raises.
+        """
+        page, own = self._memory.book.open(), Trace()
+        try:
+            ctx = self._context(said, loaded, page, own, NO_GROUPS)
+            result = await self.calls.result(Call(said.number, loaded, handler, (), ctx, said.about))
+            if result is not None:
+                raise TypeError(f"{handler.name} decides nothing: it returns {type(result).__name__}")
+        except BaseException:
+            page.tear_out()
+            raise
+        return page.close()
+
+    def _talks(self, call: Call, outbox: Outbox, decisions: Sequence[Decision], own: Trace) -> list[Talk]:
+        if call.loaded.observe:
+            return []
+        return talks_of(call.loaded.plugin, outbox.about, decisions, self._resolve, own)
+
+    async def _decide(
+        self, call: Call, page: StatePage, own: Trace, outbox: Outbox, trace: Trace
+    ) -> bool | None:
+        """Let one handler decide: all that it decided counts, or with an error, then None, nothing of it."""
         try:
             result = await self.calls.result(call)
             with self.calls.box.running(call.number, call.what):  # reading what it returned is its own doing
                 decisions = _decisions(result)
+            await outbox.look_up(decisions)
+            with self.calls.box.running(call.number, call.what):
                 stopped = outbox.take(call.loaded.name, decisions, own, observe=call.loaded.observe)
+                talks = self._talks(call, outbox, decisions, own)
         except (asyncio.CancelledError, ExhaustedError):  # ours: a handler's own is told as an error of its
             page.tear_out()
             raise
@@ -178,10 +269,11 @@ class Pipeline:
             if self._witness is not None:
                 self._witness.failed(call.loaded.name, call.handler.name, exc)
             traceback.clear_frames(exc.__traceback__)  # what it held is free now, not once somebody looks
-            return False
+            return None
         if self._witness is not None:
             self._witness.decided(call.loaded.name, call.handler.name, decisions)
         outbox.changes += page.close()
+        outbox.talks += talks
         if not decisions and not own.lines:
             own.note(call.loaded.name, "", "no", f"{call.handler.name} decided nothing")
         trace.add(own)
@@ -192,11 +284,11 @@ def _note_error(call: Call, exc: BaseException, trace: Trace) -> None:
     name, handler = call.loaded.name, call.handler.name
     if isinstance(exc, LateError):
         trace.note(name, "", "error", f"{handler} {exc}")
-        log.warning("handler_timed_out", plugin=name, handler=handler, message=call.message.id)
+        log.warning("handler_timed_out", plugin=name, handler=handler, **call.told)
         return
     error, where = type(exc).__name__, _where(exc)
     trace.note(name, "", "error", f"{handler}: {error} at {where}")
-    log.error("handler_failed", plugin=name, handler=handler, error=error, at=where, message=call.message.id)
+    log.error("handler_failed", plugin=name, handler=handler, error=error, at=where, **call.told)
 
 
 def _decisions(result: object) -> Sequence[Decision]:
