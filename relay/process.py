@@ -292,7 +292,7 @@ async def _router(config: Config, store: Store, clock: Clock, orders: _Orders) -
     await store.add_accounts(config.platform.accounts, "configured")
     box = BlackBox.beside(config.database)
     router = build_router(config, store, clock, loading.loaded, box)
-    swap = Swap(router.pipeline)
+    swap = Swap(router.pipeline, None if router.occasions is None else router.occasions.life)
     beside = [asyncio.create_task(outrank(clock)), asyncio.create_task(_swaps(config, swap, clock))]
     try:
         orders.serving()

@@ -229,16 +229,18 @@ def build_router(
     witness: Witness | None = None,
 ) -> Router:
     """The router, with these plugins; `box` tells it how the one before ended."""
+    from relay.routing.occasions import Occasions
     from relay.routing.router import Router, RouterSettings
 
     pipeline = build_pipeline(config, store, clock, plugins, box, witness)
+    occasions = Occasions(store, pipeline, clock, int(config.delivery.expire_after))
     settings = RouterSettings(
         remember=int(config.storage.remember),
         expire_after=int(config.delivery.expire_after),
         zone=config.bot.zone,
         accounts_configured=bool(config.platform.accounts),
     )
-    return Router(store, pipeline, clock, settings, box)
+    return Router(store, pipeline, clock, settings, box, occasions)
 
 
 def build_transport(config: Config) -> Transport:

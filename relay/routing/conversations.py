@@ -54,6 +54,11 @@ class Conversations:
         self._store = store
         self._keys: set[tuple[str, str, str]] | None = None
 
+    @property
+    def open(self) -> bool:
+        """Whether there may be any."""
+        return self._keys is None or bool(self._keys)
+
     async def ready(self) -> None:
         """Learn once what earlier routers began; no other process begins any."""
         if self._keys is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,7 +82,7 @@ class Pipeline:
     ) -> None:
         self._roster = Roster(plugins)
         self._clock = clock
-        self._zone = zone
+        self.zone = zone
         self._resolve = resolve
         self._memory = memory
         self.calls = calls or Calls()
@@ -110,6 +110,10 @@ class Pipeline:
         self._memory.book.settle(routing.changes)
         if routing.talks and self._memory.conversations is not None:
             self._memory.conversations.began(routing.talks)
+
+    def settle(self, changes: tuple[StateChange, ...]) -> None:
+        """The same of what a plugin is to remember without either."""
+        self._memory.book.settle(changes)
 
     def enter(self) -> Roster:
         """The plugins as they are now, for whoever goes through them and says when that is over."""
@@ -148,9 +152,18 @@ class Pipeline:
             would=outbox.would,
         )
 
+    @property
+    def talks(self) -> bool:
+        """Whether a conversation may be open."""
+        return self._memory.conversations is not None and self._memory.conversations.open
+
+    async def learn(self, wxids: Iterable[str]) -> None:
+        """Know what these are called when plugins ask."""
+        await self._memory.names.learn(wxid for wxid in wxids if wxid)
+
     def at(self, milliseconds: int) -> dt.datetime:
         """A time, as plugins see it."""
-        return dt.datetime.fromtimestamp(milliseconds / 1000, self._zone)
+        return dt.datetime.fromtimestamp(milliseconds / 1000, self.zone)
 
     def outbox(
         self, place: Place, now: int, about: int | None, acting: Callable[[str], Awaitable[str | None]]

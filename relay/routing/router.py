@@ -19,6 +19,7 @@ from relay.clock import CLOCKS_DIFFER, Clock
 from relay.errors import StorageError
 from relay.routing.blackbox import BlackBox
 from relay.routing.calls import ExhaustedError
+from relay.routing.occasions import Occasions
 from relay.routing.pipeline import Pipeline
 from relay.routing.suspects import Verdict, judge
 from relay.store.protocol import Store
@@ -69,6 +70,7 @@ class Router:
         clock: Clock,
         settings: RouterSettings,
         box: BlackBox | None = None,
+        occasions: Occasions | None = None,
     ) -> None:
         self.pipeline = pipeline
         self._store = store
@@ -85,6 +87,7 @@ class Router:
         self._settled_at = 0
         self._early = 0
         self._tasks = Tasks()
+        self.occasions = occasions
         self._begun: dict[int, int] = {}
         self._acting: dict[str, str] = {}
         self._claimed: set[int] = set()
@@ -115,6 +118,8 @@ class Router:
     async def _give_back(self) -> None:
         with contextlib.suppress(StorageError):
             await self._store.give_back(sorted(self._claimed))
+        if self.occasions is not None:
+            await self.occasions.end()
         self._box.clear()
 
     async def drain(self) -> None:
@@ -130,8 +135,14 @@ class Router:
         if not self._started:
             await self._resume()
         more = await self._identify()
+        called = await self._step_beside()
         started = await self._start_ready()
-        return self._try_suspect() or started or more
+        return self._try_suspect() or started or called or more
+
+    async def _step_beside(self) -> bool:
+        """Let everything have its turn for which plugins are called beside messages."""
+        alone = not self._held and self._on_trial is None
+        return self.occasions is not None and await self.occasions.step(alone=alone)
 
     async def _accounts_known(self) -> bool:
         """Nothing is routed before we can tell our own from others (contract 4.3)."""
@@ -142,6 +153,8 @@ class Router:
     async def _resume(self) -> None:
         """Take up what an earlier router left; what it died over is set aside, or tried apart."""
         waiting = await self._insist(self._store.waiting)
+        if self.occasions is not None:
+            await self.occasions.begin(self._insist, self._tasks)
         verdict = judge(waiting, self._box.ending)
         await self._insist(lambda: self._store.give_back(verdict.acquitted))
         for condemned in verdict.condemned:

@@ -32,7 +32,8 @@ class Agenda:
         return await self._db.write(occasions.hear_events)
 
     async def heed_no_events(self) -> None:
-        await self._db.write(occasions.heed_no_events)
+        if self._db.glance(occasions.hears_events):
+            await self._db.write(occasions.heed_no_events)
 
     async def take_events(self, after: int, types: Sequence[str] | None) -> int:
         cursor, wanted = self._db.glance(lambda db: occasions.new_events(db, after, types))

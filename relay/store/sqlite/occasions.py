@@ -78,6 +78,11 @@ def hear_events(connection: apsw.Connection) -> int:
     return int(cursor)
 
 
+def hears_events(connection: apsw.Connection) -> bool:
+    """Whether somebody wanted any."""
+    return ask.value(connection, _CURSOR) is not None
+
+
 def heed_no_events(connection: apsw.Connection) -> None:
     """Whoever wants some again begins with what comes then."""
     connection.execute("DELETE FROM meta WHERE key = 'events_handled'")

@@ -1,0 +1,121 @@
+"""What plugins do when they begin and when they end, each once, bounded in time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import traceback
+from collections.abc import Sequence
+
+import structlog
+
+from relay.authoring.handlers import Handler
+from relay.authoring.plugin import Plugin
+from relay.clock import Clock
+from relay.errors import PluginError, StorageError
+from relay.language import Text
+from relay.routing.calls import ExhaustedError, LateError
+from relay.routing.loader import Loaded
+from relay.routing.pipeline import Pipeline, Said
+from relay.store.protocol import Store
+
+log = structlog.get_logger("relay.life")
+
+MOST_WAIT = 4.0  # seconds that all plugins together have to end with the bot
+FIRST = -(1 << 62)  # numbers of these calls: below those of all occasions
+
+FAILED = Text("{name} 出错：{error}", "{name} failed: {error}", "on_start")
+LATE = Text("{name} {ms} 毫秒内没有结束", "{name} took longer than {ms} ms", "on_start")
+
+
+class Life:
+    """Starts and stops versions of plugins; what they remember by it is stored at once."""
+
+    def __init__(self, store: Store, pipeline: Pipeline, clock: Clock) -> None:
+        self._store = store
+        self._pipeline = pipeline
+        self._clock = clock
+        self._alive: set[Plugin] = set()
+        self._numbers = itertools.count(FIRST)
+
+    async def begin(self) -> None:
+        """Start those that the pipeline begins with; one that does not start is taken out of it."""
+        for loaded in self._pipeline.plugins:
+            if loaded.plugin in self._alive:
+                continue
+            try:
+                await self.start(loaded)
+            except PluginError as exc:
+                where = {"file": exc.file, "line": exc.line}
+                log.error("plugin_not_loaded", plugin=loaded.name, error=exc.message, **where)
+                others = [each for each in self._pipeline.plugins if each is not loaded]
+                self._pipeline.swap(others)
+
+    async def start(self, loaded: Loaded) -> None:
+        """Run what it does on start; raises `PluginError`, with file and line, and then it has not begun."""
+        for handler in loaded.plugin.start_hooks:
+            try:
+                await self._run(loaded, handler)
+            except (asyncio.CancelledError, ExhaustedError, StorageError):
+                raise
+            except BaseException as exc:
+                raise _error(loaded, handler, exc) from exc
+        self._alive.add(loaded.plugin)
+
+    async def stop(self, loaded: Loaded) -> None:
+        """Run what it does on stop, if it has begun; what goes wrong is logged."""
+        if loaded.plugin not in self._alive:
+            return
+        self._alive.discard(loaded.plugin)
+        for handler in loaded.plugin.stop_hooks:
+            try:
+                await self._run(loaded, handler)
+            except (asyncio.CancelledError, ExhaustedError):
+                raise
+            except BaseException as exc:  # noqa: BLE001 - a border: the others are to end, too
+                error = _error(loaded, handler, exc)
+                where = {"file": error.file, "line": error.line}
+                log.error("plugin_stop_failed", plugin=loaded.name, error=type(exc).__name__, **where)
+
+    async def end(self) -> None:
+        """Stop all of them, side by side."""
+        plugins: Sequence[Loaded] = self._pipeline.plugins
+        stops = [asyncio.create_task(self.stop(each)) for each in plugins if each.plugin.stop_hooks]
+        if not stops:
+            return
+        _, late = await asyncio.wait(stops, timeout=MOST_WAIT)
+        for task in late:
+            task.cancel()
+        if late:
+            log.error("plugins_stop_late", plugins=len(late))
+            await asyncio.wait(late)
+        for task in stops:
+            with contextlib.suppress(asyncio.CancelledError, ExhaustedError):
+                task.result()
+
+    async def _run(self, loaded: Loaded, handler: Handler) -> None:
+        now, number = self._clock.now(), next(self._numbers)
+        said = Said(number, None, handler.name, self._pipeline.at(now))
+        box = self._pipeline.calls.box
+        box.take([number])
+        try:
+            changes = await self._pipeline.remember(said, loaded, handler)
+            try:
+                await self._store.occasions.remember(changes)
+            finally:
+                self._pipeline.settle(changes)
+        finally:
+            box.drop(number)
+
+
+def _error(loaded: Loaded, handler: Handler, exc: BaseException) -> PluginError:
+    """What went wrong, at the last line of the plugin's own that it came through."""
+    if isinstance(exc, LateError):
+        return PluginError(LATE.filled(name=handler.name, ms=loaded.timeout), handler.file, handler.line)
+    home = str(loaded.path.parent if loaded.path.name == "__init__.py" else loaded.path)
+    frames = traceback.extract_tb(exc.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith(home)]
+    file, line = (own[-1].filename, own[-1].lineno) if own else (handler.file, handler.line)
+    told = f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
+    return PluginError(FAILED.filled(name=handler.name, error=told), file, line)

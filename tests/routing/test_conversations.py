@@ -1,0 +1,170 @@
+"""A question waits for the sender's next message in that chat: durable, in its place, ended by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bots import ANN, BEN, EAST, ONE, WEST, entry, make_bot, receive, rule, said
+
+from relay.testing import Bot
+
+PLUGIN = """
+from relay import Context, Conversation, EndConversation, Message, Plugin, Reply, Send, Stop
+
+plugin = Plugin("form")
+
+@plugin.on_message(types=["text"])
+async def begin(message: Message, ctx: Context) -> object:
+    if message.text == "order":
+        return Reply("which one?", then=which, within="2m", on_timeout=late)
+    if message.text == "stop it":
+        return [EndConversation(), Reply("stopped")]
+    return Reply(f"on_message: {message.text}")
+
+async def which(message: Message, ctx: Context) -> object:
+    if message.text == "fail":
+        raise ValueError
+    if message.text == "more":
+        return Reply("and?", then=which)
+    number = await ctx.state.increment("orders")
+    return [Reply(f"order {number}: {message.text}"), Stop()]
+
+async def late(conversation: Conversation, ctx: Context) -> object:
+    seconds = (conversation.until - conversation.since).total_seconds()
+    return Reply(f"too late for {conversation.message} after {seconds:.0f}")
+"""
+OTHER = """
+from relay import Plugin, Reply
+
+plugin = Plugin("zzz")
+
+@plugin.on_message()
+async def see(message, ctx):
+    return Reply(f"zzz: {message.text}")
+"""
+
+
+def form(folder: Path, text: str = PLUGIN, *, other: bool = False) -> Bot:
+    plugins = folder / "plugins"
+    plugins.mkdir(exist_ok=True)
+    (plugins / "form.py").write_text(text, "utf-8")
+    if other:
+        (plugins / "zzz.py").write_text(OTHER, "utf-8")
+    return make_bot(folder=folder, configured=True)
+
+
+async def talk(bot: Bot, *lines: str, chat: str = EAST, sender: str = ANN) -> list[str]:
+    """What the bot said to these lines, one after the other."""
+    before = len(answers(bot, chat))
+    for line in lines:
+        bot.simulator.say(chat, sender, line)
+        await bot.work()
+    return answers(bot, chat)[before:]
+
+
+def answers(bot: Bot, chat: str = EAST) -> list[str]:
+    """What the bot said there."""
+    customers = (ANN, BEN)
+    told = zip(bot.simulator.ledger.in_chat(chat), said(bot, chat), strict=True)
+    return [text for message, text in told if message.sender not in customers]
+
+
+@rule
+async def test_the_next_message_answers_and_the_one_after_does_not(tmp_path: Path) -> None:
+    async with form(tmp_path) as bot:
+        assert await talk(bot, "order", "a lamp", "thanks") == [
+            "which one?",
+            "order 1: a lamp",
+            "on_message: thanks",
+        ]
+
+
+@rule
+async def test_only_the_sender_answers_and_only_in_that_chat(tmp_path: Path) -> None:
+    async with form(tmp_path) as bot:
+        await talk(bot, "order")
+        assert await talk(bot, "a table", sender=BEN) == ["on_message: a table"]
+        assert await talk(bot, "a chair", chat=WEST) == ["on_message: a chair"]
+        assert await talk(bot, "a lamp") == ["order 1: a lamp"]
+
+
+@rule
+async def test_a_conversation_survives_a_restart(tmp_path: Path) -> None:
+    async with form(tmp_path) as bot:
+        await talk(bot, "order")
+        await bot.restart()
+        assert await talk(bot, "a lamp") == ["order 1: a lamp"]
+
+
+@rule
+async def test_other_plugins_see_the_answer_as_usual_unless_it_is_stopped(tmp_path: Path) -> None:
+    async with form(tmp_path, other=True) as bot:
+        assert await talk(bot, "order", "more", "a lamp") == [
+            *("which one?", "zzz: order"),
+            *("and?", "zzz: more"),
+            "order 1: a lamp",
+        ]
+
+
+@rule
+async def test_with_an_error_nothing_has_happened_and_the_question_stands(tmp_path: Path) -> None:
+    async with form(tmp_path) as bot:
+        assert await talk(bot, "order", "fail", "a lamp") == ["which one?", "order 1: a lamp"]
+
+
+@rule
+async def test_an_answer_after_its_time_is_a_message_like_any_other(tmp_path: Path) -> None:
+    async with form(tmp_path) as bot:
+        await talk(bot, "order")
+        bot.clock.jump(120)
+        assert "on_message: a lamp" in await talk(bot, "a lamp")
+
+
+@rule
+async def test_a_handler_that_is_gone_ends_the_conversation_and_the_trace_says_so(tmp_path: Path) -> None:
+    async with form(tmp_path) as bot:
+        await talk(bot, "order")
+        (tmp_path / "plugins" / "form.py").write_text(PLUGIN.replace("which", "whichever"), "utf-8")
+        await bot.restart()
+        assert await talk(bot, "a lamp", "no") == ["on_message: a lamp", "on_message: no"]
+        lines = [line["reason"] for line in await bot.store.trace(3)]
+        assert "the conversation ends: there is no which any more" in lines
+        assert await bot.store.occasions.conversations() == []
+
+
+@rule
+async def test_a_question_asked_anew_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    async with form(tmp_path) as bot:
+        await talk(bot, "order", "more")
+        (question,) = await bot.store.occasions.conversations()
+        assert (question.handler, question.until - question.since) == ("which", 600_000)
+
+
+@rule
+async def test_a_message_that_was_there_before_the_question_is_no_answer_to_it(tmp_path: Path) -> None:
+    async with form(tmp_path) as bot:
+        for number, text in enumerate(("order", "are you there")):
+            await receive(bot, entry(str(number), text))
+            bot.clock.jump(1)
+        await bot.work()
+        assert answers(bot) == ["which one?", "on_message: are you there"]
+
+
+@rule
+async def test_a_notice_of_the_platforms_is_no_answer(tmp_path: Path) -> None:
+    async with form(tmp_path) as bot:
+        await talk(bot, "order")
+        await receive(bot, entry("77", msg_type="revoke"))
+        await bot.work()
+        assert await talk(bot, "a lamp") == ["order 1: a lamp"]
+
+
+@rule
+async def test_in_a_private_chat_only_the_account_that_asked_hears_the_answer(tmp_path: Path) -> None:
+    async with form(tmp_path) as bot:
+        await receive(bot, entry("1", "order", chat_wxid=ANN))
+        await bot.work()
+        (question,) = await bot.store.occasions.conversations()
+        assert (question.ear, question.chat) == (ONE, ANN)
+        found = await bot.store.occasions.question("form", ANN, ANN, "another account")
+        assert found is None
