@@ -151,6 +151,8 @@ class Audience:
         function = None if loaded is None else loaded.plugin.named(occasion.handler)
         if loaded is None or function is None:
             return gone
+        if (elsewhere := loaded.switch.refusal(loaded.name, occasion.chat)) is not None:
+            return _Call(nobody=elsewhere)
         try:
             handler = described(function, ("conversation", "ctx"))
         except PluginError:
