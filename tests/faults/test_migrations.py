@@ -5,6 +5,7 @@ RELAY_POINTS says how many kills there are (50), of databases that relays of any
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -18,7 +19,9 @@ from pathlib import Path
 
 import apsw
 import pytest
+from faults.evidence import rows
 from faults.parts import parts
+from processes.live import platform
 
 from relay.store.migrate import migrations
 
@@ -30,6 +33,8 @@ TESTS = Path(__file__).parent.parent
 NEWEST = migrations()[-1][0]
 FULL = 1_500  # messages, each with a delivery, an attempt, a line of trace and an id
 PATIENCE = 60.0  # seconds
+WHOLE = max(1, KILLS // 2)  # kills of a whole bot
+OPENS = (0.6, 1.6)  # seconds after its start: by then it opens the database
 
 _FULL = """
 CREATE TEMP TABLE n AS
@@ -154,6 +159,35 @@ def test_a_migration_that_is_killed_loses_nothing(
     record_property("figures", {"faults": kills, "stored": stored, "deliveries": stored})
     record_property("violations", {})
     assert -signal.SIGKILL in codes
+
+
+@pytest.mark.long
+def test_a_bot_that_is_killed_while_it_migrates_loses_nothing(
+    tmp_path: Path, record_property: Callable[[str, object], None], progress: Callable[[str], None]
+) -> None:
+    """All of it at once, as by a machine that is switched off; whoever comes next goes on."""
+    chance = random.Random(SEED)
+    upgrade = Upgrade(tmp_path, 1)
+
+    async def go() -> None:
+        async with platform(tmp_path) as (_, bot):
+            shutil.copy(upgrade.old, tmp_path / "relay.db")
+            for number in range(WHOLE):
+                progress(f"{number} of {WHOLE} kills")
+                bot._spawn()
+                await asyncio.sleep(chance.uniform(*OPENS))
+                await bot.kill()
+            await bot.start()
+            assert await bot.stop() == 0
+
+    asyncio.run(go())
+    found = content(tmp_path / "relay.db")
+    assert [found[pragma] for pragma in ("integrity_check", "foreign_key_check", "user_version")] == [
+        upgrade.whole[pragma] for pragma in ("integrity_check", "foreign_key_check", "user_version")
+    ]
+    counts = "SELECT (SELECT count(*) FROM messages), (SELECT count(*) FROM deliveries)"
+    assert rows(tmp_path, counts) == [(FULL, FULL)]
+    record_property("figures", {"faults": WHOLE, "stored": FULL, "deliveries": FULL})
 
 
 @pytest.mark.long

@@ -5,6 +5,7 @@ Python imports a module of this name as it starts, so that the processes of a bo
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from relay.sending import client, gaps, lanes
 from relay.sending.attempts import NoAnswer
 from relay.store import journal as journals
 from relay.store.sqlite import SqliteStore, connection, guard, ingest, routing, sending, transactions
+from relay.supervisor import pulse
 
 
 async def _fetch_nothing(self: gaps.Gaps, repair: Any) -> bool:
@@ -68,14 +70,14 @@ def outcome() -> None:
 
 def together() -> None:
     """A message is done with before what it leads to is on record: that comes with the next one."""
-    guarded = routing._queue_all
+    guarded = routing.queue
     last: list[Any] = []
 
-    def queue(connection: Any, ended: Any) -> None:
+    def queue(connection: Any, causes: Any) -> None:
         guarded(connection, last)
-        last[:] = ended
+        last[:] = causes
 
-    routing._queue_all = queue
+    routing.queue = queue
 
 
 def own() -> None:
@@ -134,7 +136,33 @@ def once() -> None:
     client.HttpTransport.request = request  # type: ignore[method-assign]
 
 
+def alone() -> None:
+    """Two may have one role, and nobody asks whether another has come since."""
+
+    class Everybody(int):
+        def __ne__(self, other: object) -> bool:
+            return False
+
+    epoch = sending._epoch
+    sending._epoch = lambda connection: Everybody(epoch(connection))
+    fcntl.lockf = lambda *_: None
+
+
+def heard() -> None:
+    """Whoever is silent is taken for alive."""
+    hear = pulse.Pulse.hear
+
+    def heard_from(self: pulse.Pulse, now: float) -> bytes:
+        said = hear(self, now)
+        self.silent = 0.0
+        return said
+
+    pulse.Pulse.hear = heard_from  # type: ignore[method-assign]
+
+
 GUARDS: dict[str, Callable[[], None]] = {
+    "alone": alone,
+    "heard": heard,
     "unknown": unknown,
     "journal": journal,
     "line": line,
