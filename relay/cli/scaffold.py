@@ -154,8 +154,8 @@ def write(folder: Path, name: str, kind: str, language: Language) -> tuple[Path,
             raise RefusalError(TAKEN, TAKEN_HINT, {"file": there}, exit_code=1)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        test.write_text(_template(f"test_{kind}", name, language), "utf-8")
-        _write_at_once(plugin, _template(kind, name, language))
+        test.write_text(template(f"test_{kind}", name, language), "utf-8")
+        _write_at_once(plugin, template(kind, name, language))
     except OSError as exc:
         values = {"file": exc.filename or plugin, "reason": exc.strerror or type(exc).__name__}
         raise RefusalError(NOT_WRITTEN, WRITABLE_HINT, values, exit_code=1) from exc
@@ -195,7 +195,8 @@ def _write_at_once(path: Path, text: str) -> None:
     unfinished.replace(path)
 
 
-def _template(kind: str, name: str, language: Language) -> str:
+def template(kind: str, name: str, language: Language) -> str:
+    """What is written, for a plugin of this name."""
     file = resources.files("relay.cli").joinpath("starter", "plugins", f"{kind}.{language}.txt")
     return file.read_text("utf-8").replace("NAME", name).replace("KEY", key_path((name,)))
 
