@@ -16,12 +16,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from relay.authoring.conversation import Conversation
 from relay.authoring.outgoing import Outgoing, text
 from relay.errors import PluginError
 from relay.routing import loader
 from relay.routing.loader import INIT
 from relay.simulator.clockwork import START, ManualClock
 from relay.simulator.entries import chat_entry, notification, to_json
+from relay.store.states import DeliveryKind, DeliveryState, MessageState
+from relay.store.values import NewDelivery, Routing
 from relay.testing.bench_clock import BenchClock
 from relay.testing.beside import plugin_file
 from relay.testing.bot import SECRETS, Bot
@@ -35,6 +38,8 @@ from relay.wire.crypto import encrypt
 from relay.wire.notifications import read_notifications
 
 COPY_PATIENCE = 5.0  # seconds that a message waits which another account should have heard
+_ELSEWHERE = "R:10950000000000099"
+_WITH_REASON = (DeliveryState.FAILED, DeliveryState.HELD)
 
 Tables = Mapping[str, Any]
 
@@ -113,7 +118,19 @@ class Bench:
     @property
     def state(self) -> Memory:
         """What the plugin remembers, as a mapping; what is written there it remembers, too."""
-        return Memory(self._the_disk, self._bot.clock, self.name)
+        return Memory(self._the_disk, self._bot.clock, self._cast, self.name)
+
+    @property
+    def conversations(self) -> list[Conversation]:
+        """The plugin's questions that wait for an answer."""
+        zone = self._bot.config.bot.zone
+        return [
+            Conversation(
+                *(account, chat, sender, f"m{message}" if message else ""),
+                *(dt.datetime.fromtimestamp(at / 1000, zone) for at in times),
+            )
+            for account, chat, sender, message, *times in self._the_disk.questions(self.name)
+        ]
 
     @property
     def trace(self) -> str:
@@ -151,23 +168,8 @@ class Bench:
         who = ours if own else self._person(sender or SENDER)
         where = who if private and not own else self._cast.chat(chat or ROOM)
         outgoing = text(what) if isinstance(what, str) else what
-        self._said += 1
-        entry = chat_entry(
-            svrid=str(self._said),
-            wx_svrid=f"w{self._said}",
-            wx_msgid=str(self._said),
-            client_id=str(self._said),
-            account=ours,
-            chat=where,
-            is_room=where.startswith("R:") and not private,
-            sender=who,
-            to=where if own or where.startswith("R:") else ours,
-            msg_type=type or outgoing.type,
-            content=to_json(dict(outgoing.content if content is None else content)),
-            time=self._bot.clock.now(),
-            api_ids={},
-            in_extra=False,
-        )
+        said = Outgoing(type or outgoing.type, dict(outgoing.content if content is None else content))
+        entry = self._entry(said, ours, who, where)
         return self._happen(self._hear("chatMsg", ours, entry, late=late))
 
     def event(
@@ -180,6 +182,26 @@ class Bench:
         """Let the platform tell one of our accounts something else, and return what the plugin decides."""
         __tracebackhide__ = True
         return self._happen(self._hear(type, account or ACCOUNT, to_json(dict(content or {}))))
+
+    def delivery(
+        self,
+        state: str,
+        *,
+        reason: str = "",
+        target: str = "",
+        kind: str = "send",
+        plugin: str = "another",
+    ) -> Decisions:
+        """Let a delivery that another plugin decided come to this state, and return what the plugin decides.
+
+        `target` is a chat; a `forward` is of a message that somebody says in another one.
+        """
+        __tracebackhide__ = True
+        wanted = DeliveryState(state)
+        body = text("…").body() if kind == "send" else None
+        made = NewDelivery(plugin, "", 0, DeliveryKind(kind), ACCOUNT, self._cast.chat(target or ROOM), body)
+        error = reason or ("no reason was given" if wanted in _WITH_REASON else "")
+        return self._happen(self._deliver(made, wanted, error))
 
     def restart(self, *, settings: Tables | None = None, chats: Tables | None = None) -> Decisions:
         """Forget everything that is not on disk, read the plugin's file again, and go on.
@@ -229,6 +251,27 @@ class Bench:
         }
         return toml(merged(self._tables, mine))  # type: ignore[arg-type] # tables of tables
 
+    def _entry(self, said: Outgoing, account: str, who: str, where: str) -> bytes:
+        """What the platform pushes when somebody says this."""
+        self._said += 1
+        number, in_room = str(self._said), where.startswith("R:")
+        return chat_entry(
+            svrid=number,
+            wx_svrid=f"w{number}",
+            wx_msgid=number,
+            client_id=number,
+            account=account,
+            chat=where,
+            is_room=in_room,
+            sender=who,
+            to=where if in_room or who == account else account,
+            msg_type=said.type,
+            content=to_json(said.content),
+            time=self._bot.clock.now(),
+            api_ids={},
+            in_extra=False,
+        )
+
     def _person(self, who: str) -> str:
         is_new = self._cast.is_new(who)
         wxid = self._cast.person(who)
@@ -245,6 +288,18 @@ class Bench:
         status = await self._bot.push(encrypt(whole, SECRETS["RELAY_AES_KEY"].encode()))
         assert status == 200, status  # noqa: S101 - the door takes whatever comes
 
+    async def _deliver(self, made: NewDelivery, state: DeliveryState, reason: str) -> None:
+        """Have a message that no plugin sees, a delivery of it, and what became of that."""
+        store, now = self._bot.store, self._bot.clock.now()
+        entry = self._entry(text("…"), ACCOUNT, SENDER, _ELSEWHERE)
+        await store.ingest(read_notifications(notification("chatMsg", ACCOUNT, entry)).entries)
+        [message], _ = await store.identify(1, int(self._bot.config.storage.remember))
+        await store.claim([message.id])
+        done = Routing(message.id, MessageState.ROUTED, None, (), (made,))
+        assert await store.finish(done, int(self._bot.config.delivery.expire_after))  # noqa: S101 - it is ours
+        await self._bot.router.drain()
+        self._the_disk.become(message.id, state, reason, now)
+
     def _happen(self, something: Any) -> Decisions:  # noqa: ANN401, RUF100 - any coroutine
         __tracebackhide__ = True
         before = self._the_disk.place()
@@ -259,7 +314,7 @@ class Bench:
     async def _settle(self, something: Any) -> None:  # noqa: ANN401, RUF100 - any coroutine
         await something
         await self._bot.router.drain()
-        if self._the_disk.waiting():
+        if self._the_disk.waits():
             self._bot.clock.jump(COPY_PATIENCE)
             await self._bot.router.drain()
 

@@ -20,6 +20,13 @@ class Line(NamedTuple):
     reason: str
 
 
+class Place(NamedTuple):
+    """The last message and the last other occasion so far."""
+
+    message: int
+    occasion: int
+
+
 class Disk:
     """A connection of its own to the bot's file; what it writes is committed at once."""
 
@@ -53,29 +60,60 @@ class Disk:
         """Let a plugin remember nothing under that key."""
         self._connection.execute("DELETE FROM plugin_state WHERE plugin = ? AND key = ?", (plugin, key))
 
-    def place(self) -> int:
-        """The last message so far."""
-        return self._number("SELECT max(id) FROM messages")
+    def place(self) -> Place:
+        """How far everything is."""
+        return Place(
+            self._number("SELECT max(id) FROM messages"), self._number("SELECT max(id) FROM occasions")
+        )
 
-    def waiting(self) -> bool:
+    def waits(self) -> bool:
         """Whether a message waits for what may come."""
         return self._number("SELECT count(*) FROM messages WHERE state = 'waiting'") > 0
 
-    def lines(self, after: int) -> list[Line]:
-        """The trace of all messages behind a place, and why one was skipped."""
+    def lines(self, after: Place) -> list[Line]:
+        """The trace of all that came behind a place, and why something was skipped."""
         found = self._connection.execute(
             """
-            SELECT '', '', state, reason FROM messages WHERE id > :after AND state <> 'routed'
+            SELECT '', '', state, reason FROM messages WHERE id > :message AND state <> 'routed'
             UNION ALL
-            SELECT plugin, rule, decision, reason FROM traces WHERE message > :after
+            SELECT plugin, rule, decision, reason FROM traces WHERE message > :message
+            UNION ALL
+            SELECT plugin, '', state, reason FROM occasions WHERE id > :occasion AND state <> 'handled'
+            UNION ALL
+            SELECT plugin, rule, decision, reason FROM occasion_traces WHERE occasion > :occasion
             """,
-            {"after": after},
+            after._asdict(),
         )
         return [Line(*(str(cell or "") for cell in row)) for row in found]
 
     def next_due(self) -> int | None:
         """When the next thing happens by itself, in milliseconds since 1970."""
-        return None
+        asked = "SELECT next_at AS at FROM ticks UNION ALL SELECT until FROM conversations"
+        return self._number(f"SELECT min(at) FROM ({asked})") or None
+
+    def questions(self, plugin: str) -> list[tuple[str, str, str, int, int, int]]:
+        """Which of a plugin's questions wait: account, chat, sender, message, since, until."""
+        found = self._connection.execute(
+            """
+            SELECT account, chat, sender, coalesce(message, 0), since, until FROM conversations
+            WHERE plugin = ? ORDER BY id
+            """,
+            (plugin,),
+        )
+        return [tuple(row) for row in found]
+
+    def become(self, message: int, state: str, reason: str, now: int) -> None:
+        """Let the deliveries of a message come to a state, as if the platform had had its say."""
+        self._connection.execute(
+            """
+            UPDATE deliveries SET state = :state, error = :reason, updated_at = :now,
+              attempts = max(attempts, :state NOT IN ('queued', 'expired', 'discarded')),
+              evidence = CASE WHEN :state IN ('accepted', 'delivered') THEN 'answer' END,
+              settle_at = CASE WHEN :state IN ('accepted', 'unknown') THEN :now + 60000 END
+            WHERE message = :message
+            """,
+            {"message": message, "state": state, "reason": reason or None, "now": now},
+        )
 
     def _number(self, asked: str) -> int:
         found = next(iter(self._connection.execute(asked)))[0]
