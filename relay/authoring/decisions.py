@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from relay.authoring.length import Length, milliseconds
 from relay.authoring.outgoing import Outgoing, text
+from relay.config.problems import UnfitError
 
+MOST = 1000  # decisions of one handler at once
 NO_TIME = dt.timedelta(0)
+FARTHEST = dt.timedelta(days=3650)
+LATEST = 253_402_300_799  # unix seconds: the last of the calendar
 WITHIN = "10m"
+
+
+class DecisionError(UnfitError):
+    """What a handler decided cannot be; the words are relay's own, and never what somebody said."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -35,8 +44,8 @@ class Forward:
         account: str = "",
         preface: str | Outgoing | None = None,
     ) -> None:
-        _set(self, to=(to,) if isinstance(to, str) else tuple(to), rule=rule, account=account)
-        _set(self, preface=text(preface) if isinstance(preface, str) else preface)
+        _set(self, to=_chats(to), rule=rule, account=account)
+        _set(self, preface=None if preface is None else _message(preface))
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -72,7 +81,7 @@ class Reply:
         _set(self, **_waiting(delay, at, delayed_time))
         _set(self, then=then, within=_within(within), on_timeout=on_timeout)
         if then is None and on_timeout is not None:
-            raise ValueError("on_timeout= goes with then=: without it nothing is waited for")
+            raise DecisionError("on_timeout= goes with then=: without it nothing is waited for")
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -96,6 +105,8 @@ class Send:
         at: dt.datetime | None = None,
         delayed_time: int = 0,
     ) -> None:
+        if not isinstance(chat, str):
+            raise DecisionError(f"Send takes one chat, by its name or id, not {_kind(chat)}")
         _set(self, chat=chat, messages=_outgoing(messages, delayed_time), account=account, rule=rule)
         _set(self, **_waiting(delay, at, delayed_time))
 
@@ -123,7 +134,7 @@ Act = Forward | Reply | Send | Stop | EndConversation
 class Would:
     """What a rule that only observes would have decided: it is in the trace and counted, and nothing is done.
 
-    Raises TypeError for what is no decision.
+    Raises `DecisionError` for what is no decision.
     """
 
     decisions: tuple[Act, ...]
@@ -131,7 +142,7 @@ class Would:
     def __init__(self, *decisions: Act) -> None:
         for each in decisions:
             if not isinstance(each, Act):
-                raise TypeError(f"{type(each).__name__} is no decision")
+                raise _no_decision(each)
         _set(self, decisions=decisions)
 
 
@@ -143,35 +154,97 @@ def _set(decision: object, **values: object) -> None:
         object.__setattr__(decision, name, value)
 
 
-def _outgoing(messages: tuple[str | Outgoing, ...], delayed_time: int) -> tuple[Outgoing, ...]:
+def decisions_of(result: object) -> Sequence[Decision]:
+    """What a handler decided by what it returned; raises `DecisionError` where that is nothing to go by."""
+    if result is None:
+        return ()
+    several = result if isinstance(result, list | tuple) else (result,)
+    if len(several) > MOST:
+        raise DecisionError(
+            f"{len(several)} decisions are too many: one handler may have {MOST} at once, and none counts"
+        )
+    for each in several:
+        if not isinstance(each, Decision):
+            raise _no_decision(each)
+    return several
+
+
+def _no_decision(strange: object) -> DecisionError:
+    if inspect.iscoroutine(strange):
+        strange.close()
+        return DecisionError("a coroutine is no decision: an await is missing")
+    if isinstance(strange, str | Outgoing):
+        return DecisionError(f"{_kind(strange)} is no decision: write Reply(…) around it")
+    if isinstance(strange, type) and issubclass(strange, Decision):
+        return DecisionError(f"{strange.__name__} is no decision: write {strange.__name__}(…)")
+    if isinstance(strange, Iterable):
+        return DecisionError(f"{_kind(strange)} is no decision: return one list of them")
+    return DecisionError(f"{_kind(strange)} is no decision: return None, a decision or a list of them")
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else type(value).__name__
+
+
+def _chats(to: object) -> tuple[str, ...]:
+    several = (to,) if isinstance(to, str) else tuple(to) if isinstance(to, Iterable) else None
+    strange = [to] if several is None else [each for each in several if not isinstance(each, str)]
+    if several is None or strange:
+        raise DecisionError(f"Forward takes chats, by names or ids, not {_kind(strange[0])}")
+    return several
+
+
+def _message(message: object) -> Outgoing:
+    if isinstance(message, str):
+        return text(message)
+    if not isinstance(message, Outgoing):
+        more = ": write Reply(*messages)" if isinstance(message, list | tuple) else ""
+        raise DecisionError(f"a message is a text or made by text(), picture()…, not {_kind(message)}{more}")
+    return message
+
+
+def _outgoing(messages: tuple[object, ...], delayed_time: int) -> tuple[Outgoing, ...]:
     if not messages:
-        raise ValueError("a reply or send needs at least one message")
-    built = (text(each) if isinstance(each, str) else each for each in messages)
+        raise DecisionError("there is nothing to say: Reply and Send need at least one message")
+    built = map(_message, messages)
     return tuple(replace(each, delayed_time=delayed_time) if delayed_time else each for each in built)
 
 
 def _waiting(delay: Length, at: dt.datetime | None, delayed_time: int) -> dict[str, object]:
     """When it goes out, by one of the three ways to say so."""
     if not isinstance(delayed_time, int) or isinstance(delayed_time, bool):
-        raise TypeError(f"delayed_time= is a time in unix seconds, not {type(delayed_time).__name__}")
-    length = dt.timedelta(milliseconds=milliseconds(delay, "delay"))
+        raise DecisionError(f"delayed_time= is a time in unix seconds, not {_kind(delayed_time)}")
+    if not 0 <= delayed_time <= LATEST:
+        raise DecisionError("delayed_time= is a time in unix seconds, and this is none; milliseconds?")
+    length = _length(delay, "delay")
     if (length != NO_TIME) + (at is not None) + (delayed_time != 0) > 1:
-        raise ValueError("delay=, at= and delayed_time= each say when; give one of them")
+        raise DecisionError("delay=, at= and delayed_time= each say when: give one of them")
     if length < NO_TIME:
-        raise ValueError("delay= is a length of time to come, and cannot be negative")
+        raise DecisionError("delay= is a time to wait, and cannot be negative")
     return {"delay": length, "at": _aware(at)}
 
 
 def _within(within: Length) -> dt.timedelta:
-    length = dt.timedelta(milliseconds=milliseconds(within, "within"))
+    length = _length(within, "within")
     if length <= NO_TIME:
-        raise ValueError("within= must be more than 0")
+        raise DecisionError("within= must be more than 0")
+    return length
+
+
+def _length(given: Length, key: str) -> dt.timedelta:
+    try:
+        length = dt.timedelta(milliseconds=milliseconds(given, key))
+    except (UnfitError, OverflowError) as exc:
+        hint = f" ({exc.hint})" if isinstance(exc, UnfitError) and exc.hint else ""
+        raise DecisionError(f"{exc}{hint}" if hint else f"{key}= is too long") from exc
+    if length > FARTHEST:
+        raise DecisionError(f"{key}= is too long: {FARTHEST.days} days are the most")
     return length
 
 
 def _aware(at: dt.datetime | None) -> dt.datetime | None:
     if at is not None and not isinstance(at, dt.datetime):
-        raise TypeError(f"at= is a datetime, not {type(at).__name__}")
+        raise DecisionError(f"at= is a datetime, not {_kind(at)}")
     if at is not None and at.tzinfo is None:
-        raise ValueError("at= needs a time zone; build it from ctx.now")
+        raise DecisionError("at= needs a time zone: build it from ctx.now")
     return at

@@ -12,6 +12,7 @@ import structlog
 from pydantic import BaseModel
 
 from relay.authoring.choice import NO_GROUPS, Choice, Given, MessageHandler, Resolve
+from relay.authoring.decisions import DecisionError
 from relay.authoring.handlers import Handler, described
 from relay.authoring.length import Length
 from relay.authoring.listeners import DeliveryHandler, EventHandler
@@ -19,7 +20,6 @@ from relay.authoring.names import Names
 from relay.authoring.rhythm import Rhythm, Ticker
 from relay.authoring.state import State
 from relay.authoring.trace import Trace
-from relay.config.problems import UnfitError
 from relay.errors import PluginError
 from relay.language import Text
 from relay.store.states import DeliveryState
@@ -242,7 +242,7 @@ class Plugin:
     def name_of(self, function: Callable[..., Any], key: str = "then") -> str:
         """By which a function of the plugin's own file, or of its package, is found again after a restart.
 
-        Raises `UnfitError` where it would not be.
+        Raises `DecisionError` where it would not be, or does not take what it will be called with.
         """
         home, module = self._file["__name__"], getattr(function, "__module__", None) or ""
         name = getattr(function, "__name__", type(function).__name__)
@@ -250,8 +250,17 @@ class Plugin:
         if module == home or (module.startswith(home) and inside.startswith(".")):
             told = f"{inside[1:]}:{name}" if inside else name
             if self.named(told) is function:
+                self._check_later(function, key)
                 return told
-        raise UnfitError(NOT_AT_TOP.filled(key=key, name=name))
+        raise DecisionError(NOT_AT_TOP.filled(key=key, name=name))
+
+    @staticmethod
+    def _check_later(function: Callable[..., Any], key: str) -> None:
+        """Hold it now to what it will be called with then."""
+        try:
+            described(function, ("conversation" if key == "on_timeout" else "message", "ctx"))
+        except PluginError as exc:
+            raise DecisionError(exc.what, exc.hint) from exc
 
     def named(self, name: str) -> Callable[..., Any] | None:
         """The function that `name_of` told; None where this version of the plugin has none."""

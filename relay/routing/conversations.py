@@ -106,7 +106,7 @@ def talks_of(
 ) -> list[Talk]:
     """The conversations that these decisions begin and end, in their order.
 
-    Raises `UnfitError` for a function that could not be found again.
+    Raises `DecisionError` for a function that could not be found again.
     """
     found: list[Talk] = []
     place, message, now = about

@@ -6,9 +6,21 @@ import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 
-from relay.authoring.decisions import Act, Decision, Forward, Reply, Send, Stop, Would
+from relay.authoring.decisions import (
+    FARTHEST,
+    Act,
+    Decision,
+    DecisionError,
+    Forward,
+    Reply,
+    Send,
+    Stop,
+    Would,
+)
 from relay.authoring.message import Message
+from relay.authoring.outgoing import Outgoing
 from relay.authoring.trace import Trace
+from relay.config.problems import UnfitError
 from relay.errors import StorageError
 from relay.routing.conversations import Place
 from relay.store.states import DeliveryKind
@@ -112,7 +124,8 @@ class Outbox:
         try:
             self._decide(plugin, decision, own)
         except (TypeError, ValueError) as exc:  # live decisions of the same handler are not to suffer
-            trace.note(plugin, storable(str(decision.rule)), "error", type(exc).__name__)
+            told = str(exc) if isinstance(exc, DecisionError) else type(exc).__name__
+            trace.note(plugin, storable(str(decision.rule)), "error", told)
             return
         finally:
             self._restore(before)
@@ -152,7 +165,7 @@ class Outbox:
             if chat in self._forwarded:
                 trace.note(plugin, decision.rule, "no", f"{chat} gets it by {self._forwarded[chat]} already")
         account = _storable(decision.account) or self.place.account
-        preface = None if decision.preface is None else decision.preface.body()
+        preface = None if decision.preface is None else _body(decision.preface)
         for chat in new:
             self._forwarded[chat] = f"{plugin} {decision.rule}".strip()
             first = None
@@ -161,8 +174,10 @@ class Outbox:
             self._queue(plugin, decision.rule, DeliveryKind.FORWARD, account, chat, None, after=first)
         if new:
             trace.note(plugin, decision.rule, "forward", "to " + ", ".join(new))
-        elif not targets:
+        elif found and not targets:
             trace.note(plugin, decision.rule, "no", "no other chat to forward to")
+        elif not decision.to:
+            trace.note(plugin, decision.rule, "no", "it names no chat to forward to")
 
     def _send(
         self,
@@ -180,13 +195,15 @@ class Outbox:
                 trace.note(plugin, decision.rule, "error", f"no account of ours was heard in {chat}")
                 continue
             for outgoing in decision.messages:
-                self._queue(plugin, decision.rule, DeliveryKind.SEND, by, chat, outgoing.body(), delay)
+                self._queue(plugin, decision.rule, DeliveryKind.SEND, by, chat, _body(outgoing), delay)
             trace.note(plugin, decision.rule, word, f"{len(decision.messages)} to {chat}")
 
     def _delay(self, decision: Reply | Send) -> int:
         delay = decision.delay.total_seconds() * 1000
         if decision.at is not None:
             delay = decision.at.timestamp() * 1000 - self.now
+            if delay > FARTHEST.total_seconds() * 1000:
+                raise DecisionError(f"at= is too far away: {FARTHEST.days} days are the most")
         return max(0, round(delay))
 
     def _targets(self, plugin: str, rule: str, names: Iterable[str], trace: Trace) -> list[str]:
@@ -194,8 +211,9 @@ class Outbox:
         for name in names:
             try:
                 found.update(dict.fromkeys(self._resolve(_storable(name))))
-            except ValueError:
-                trace.note(plugin, rule, "error", f"{name} is not in [chats]")
+            except ValueError as exc:
+                hint = f" ({exc.hint})" if isinstance(exc, UnfitError) and exc.hint else ""
+                trace.note(plugin, rule, "error", f"{name} is not in [chats]{hint}")
         return list(found)
 
     def _queue(
@@ -212,16 +230,25 @@ class Outbox:
         """The delivery's place in the list; `ValueError` where it would be one too many."""
         self._room -= 1 + len(body or b"") // DELIVERY
         if self._room < 0:
-            raise ValueError("more deliveries than are stored for one message")
+            raise DecisionError(
+                f"more deliveries than the {MOST_DELIVERIES} that are stored for one message, and none counts"
+            )
         ordinal = self._ordinals[plugin, rule]
         self._ordinals[plugin, rule] += 1
         self._deliveries.append(NewDelivery(plugin, rule, ordinal, kind, account, chat, body, delay, after))
         return len(self._deliveries) - 1
 
 
+def _body(outgoing: Outgoing) -> bytes:
+    try:
+        return outgoing.body()
+    except (TypeError, ValueError) as exc:
+        raise DecisionError(f"a {outgoing.type} holds what JSON cannot say ({type(exc).__name__})") from exc
+
+
 def _storable(text: object) -> str:
-    """The text itself; `TypeError` or `ValueError` for what the database could not hold."""
+    """The text itself; `ValueError` for what the database could not hold."""
     if not isinstance(text, str):
-        raise TypeError(f"a decision names things by strings, not by {type(text).__name__}")
+        raise DecisionError(f"a decision names things by strings, not by {type(text).__name__}")
     text.encode()
     return text

@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from relay.authoring.choice import NO_GROUPS
-from relay.authoring.decisions import Decision
+from relay.authoring.decisions import Decision, DecisionError, decisions_of
 from relay.authoring.handlers import Handler
 from relay.authoring.message import Message
 from relay.authoring.names import Names
@@ -30,8 +30,6 @@ from relay.store.states import MessageState
 from relay.store.values import Routing, StateChange, Talk
 
 log = structlog.get_logger("relay.pipeline")
-
-MOST_DECISIONS = 1000  # of one handler about one message
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +266,7 @@ class Pipeline:
         try:
             result = await self.calls.result(call)
             with self.calls.box.running(call.number, call.what):  # reading what it returned is its own doing
-                decisions = _decisions(result)
+                decisions = decisions_of(result)
             await outbox.look_up(decisions)
             with self.calls.box.running(call.number, call.what):
                 stopped = outbox.take(call.loaded.name, decisions, own, observe=call.loaded.observe)
@@ -299,25 +297,21 @@ def _note_error(call: Call, exc: BaseException, trace: Trace) -> None:
         trace.note(name, "", "error", f"{handler} {exc}")
         log.warning("handler_timed_out", plugin=name, handler=handler, **call.told)
         return
-    error, where = type(exc).__name__, _where(exc)
-    trace.note(name, "", "error", f"{handler}: {error} at {where}")
+    error, where = type(exc).__name__, _where(exc, call.handler.file)
+    said = str(exc) if isinstance(exc, DecisionError) else error
+    trace.note(name, "", "error", f"{handler}: {said} at {where}")
     log.error("handler_failed", plugin=name, handler=handler, error=error, at=where, **call.told)
 
 
-def _decisions(result: object) -> Sequence[Decision]:
-    if result is None:
-        return ()
-    several = result if isinstance(result, list | tuple) else (result,)
-    if len(several) > MOST_DECISIONS:
-        raise ValueError(f"{len(several)} decisions are too many")
-    for each in several:
-        if not isinstance(each, Decision):
-            raise TypeError(f"{type(each).__name__} is no decision")
-    return several
+def _where(exc: BaseException, file: str | None) -> str:
+    """File and line, without the error's own words: these may hold what a customer wrote.
 
-
-def _where(exc: BaseException) -> str:
-    """File and line, without the error's own words: these may hold what a customer wrote."""
+    The line in the plugin's own file is the one to look at, wherever the error came from.
+    """
     frames = traceback.extract_tb(exc.__traceback__)
-    last = frames[-1] if frames else None
-    return f"{last.filename.rpartition('/')[2]}:{last.lineno}" if last else "its result"
+    own = [frame for frame in frames if frame.filename == file]
+    if not frames or (isinstance(exc, DecisionError) and not own):
+        return "its result"
+    ours = isinstance(exc, DecisionError)
+    told = own[-1:] if ours else own[-1:] + frames[-1:]
+    return ", ".join(dict.fromkeys(f"{each.filename.rpartition('/')[2]}:{each.lineno}" for each in told))

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from relay.store.states import AttemptOutcome, DeliveryState
 from relay.store.values import Delivery, Intent, Result
 from relay.wire.answers import Answer, read_sent
+from relay.wire.requests import delayed_until
 
 TOKEN_CODES = frozenset({110, 111, 112})  # one new token, one more try
 CONFIGURATION_CODES = frozenset({101, 102, 103, 113, 114})  # stop sending, tell the operator
@@ -162,5 +163,10 @@ def _accepted(intent: Intent, api_send_svrid: str | None, policy: Policy, now: i
     return Result(
         *(intent.delivery.id, intent.number, AttemptOutcome.TAKEN, DeliveryState.ACCEPTED),
         api_send_svrid=api_send_svrid,
-        settle_at=now + policy.confirm_after,
+        settle_at=max(now, _waits_until(intent)) + policy.confirm_after,
     )
+
+
+def _waits_until(intent: Intent) -> int:
+    """What the platform is told to wait with can fail no earlier, so silence before means nothing."""
+    return delayed_until(intent.payload) if intent.delivery.kind == "send" else 0

@@ -13,6 +13,7 @@ from relay.wire.scalars import storable
 from relay.wire.spans import picker
 
 _FORWARDED = ("msg_type", "content", "msg_time")
+_LATEST = 2**52  # ms since 1970: what a plugin would have wait longer is a mistake, and no number for SQLite
 _SPACE = b" \t\r\n"
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -46,6 +47,15 @@ def message_body(msg_type: str, content: Mapping[str, object], delayed_time: int
     if delayed_time:
         message["delayed_time"] = delayed_time
     return encode(message)
+
+
+def delayed_until(message: bytes | None) -> int:
+    """When the platform is to send a message that it was told to wait with, in milliseconds; 0: at once."""
+    if not message or b"delayed_time" not in message:
+        return 0
+    read = json.loads(message)
+    until = read.get("delayed_time") if isinstance(read, dict) else None
+    return min(until * 1000, _LATEST) if isinstance(until, int) else 0
 
 
 def send_body(

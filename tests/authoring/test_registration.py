@@ -132,6 +132,14 @@ def test_a_function_that_could_not_be_found_again_is_refused() -> None:
             plugin.name_of(strange)  # type: ignore[arg-type] # that is what is tried
 
 
+def alone(message: object) -> None: ...
+
+
+def test_a_function_is_held_to_its_arguments_before_it_is_waited_for() -> None:
+    with pytest.raises(ValueError, match=r"must take \(conversation, ctx\)"):
+        Plugin("p").name_of(alone, "on_timeout")
+
+
 def test_a_function_of_a_module_of_the_package_is_found_again_too(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "__init__.py").write_text(HEAD + "from .inside import later\n")

@@ -118,6 +118,6 @@ async def test_what_goes_wrong_in_the_shadow_harms_no_live_decision(tmp_path: Pa
     async with make_bot(folder=tmp_path, accounts=(ONE,)) as bot:
         await bot.work()
         assert await answers(bot, "hi") == ["1 False"]
-        assert ("error", "TypeError") in [
+        assert ("error", "a decision names things by strings, not by int") in [
             (line["decision"], line["reason"]) for line in await bot.store.trace(1)
         ]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from relay import Reply, picture
+from relay.authoring.decisions import DecisionError
 from relay.errors import ConfigurationError, PluginError
 from relay.testing import Bench
 
@@ -164,7 +165,7 @@ def test_an_error_is_raised_in_the_test_from_the_plugins_own_line_on(greeter: Ma
 
 
 def test_what_is_no_decision_is_an_error_that_names_the_handler(greeter: Make) -> None:
-    with pytest.raises(TypeError) as caught:
+    with pytest.raises(DecisionError) as caught:
         greeter().say("five")
     assert "greeter.greet" in " ".join(caught.value.__notes__)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +17,8 @@ from relay.store.states import DeliveryKind, DeliveryState
 from relay.store.values import Callback, Conclusion, Settled, Unknown
 from relay.wire.content import content_of, same_content
 from relay.wire.entries import Entry
+from relay.wire.requests import delayed_until
 
-LATEST = 2**52  # ms since 1970: what a plugin would have wait longer is a mistake, and no number for SQLite
 EARS = 20_000  # messages, from the newest, among which an account's last one is looked for
 
 # The log is asked for what came after the last message that was kept before the attempt began.
@@ -79,18 +78,9 @@ def _unknown(row: Sequence[Any]) -> Unknown:
         doubtful=bool(doubtful),
         spent=spent,
         started_at=started_at,
-        takes_effect=max(ended_at, _delayed_until(payload) if kind is DeliveryKind.SEND else 0),
+        takes_effect=max(ended_at, delayed_until(payload) if kind is DeliveryKind.SEND else 0),
         after=after or "",
     )
-
-
-def _delayed_until(message: bytes | None) -> int:
-    """When the platform is to send a message that it was told to wait with, in milliseconds."""
-    if not message or b"delayed_time" not in message:
-        return 0
-    read = json.loads(message)
-    until = read.get("delayed_time") if isinstance(read, dict) else None
-    return min(until * 1000, LATEST) if isinstance(until, int) else 0
 
 
 def recover(connection: apsw.Connection, entries: Sequence[Entry], now: int) -> int:
