@@ -94,15 +94,16 @@ def _started(path: Path, shelf: int, told: int) -> Child:
     return Child(process, channel)
 
 
-def files_now(path: Path, folder: Path | None = None) -> Files:
+def files_now(path: Path, folder: Path | None = None, known: Files | None = None) -> Files:
     """What the configuration and the files of its plugins hold now.
 
-    `folder` is that of the plugins where the configuration cannot tell it. Raises `ConfigurationError` for
-    what is not readable.
+    `folder` is that of the plugins where the configuration cannot tell it, or is as `known`. Raises
+    `ConfigurationError` for what is not readable.
     """
     files = read_files(path)
-    with contextlib.suppress(ConfigurationError):  # the check tells why
-        folder = load(path, files=files).plugins.folder
+    if known is None or files != known:
+        with contextlib.suppress(ConfigurationError):  # the check tells why
+            folder = load(path, files=files).plugins.folder
     try:
         return files if folder is None else {**files, **held_now(folder)}
     except OSError as exc:

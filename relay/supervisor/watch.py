@@ -31,7 +31,7 @@ class Watch:
     def __init__(self, path: Path, folder: Path, files: Files) -> None:
         """`files` are what runs, and `folder` that of the plugins."""
         self._path = path
-        self._folder = folder
+        self.follow(folder, files)
         self._known: Files | ConfigurationError = files
         self._seen: Marks = {}
         self._found: Files | ConfigurationError | None = None
@@ -47,19 +47,20 @@ class Watch:
         if now < self._next:
             return None
         begun = time.monotonic()
-        found = self._look(now)
+        marks = dict(_marks(self._path, self._folder))
         took = time.monotonic() - begun
+        found = self._look(now, marks)
         self._next = now + max(SETTLE if self._found is not None else LOOK, took * SPARING)
         if isinstance(found, ConfigurationError):
             raise found
         return found
 
-    def follow(self, folder: Path) -> None:
-        """The plugins are in this folder from now on."""
+    def follow(self, folder: Path, files: Files) -> None:
+        """These run from now on, and the plugins are in this folder."""
         self._folder = folder
+        self._settings = {name: held for name, held in files.items() if not Path(name).is_absolute()}
 
-    def _look(self, now: float) -> Files | ConfigurationError | None:
-        marks = dict(_marks(self._path, self._folder))
+    def _look(self, now: float, marks: Marks) -> Files | ConfigurationError | None:
         changed, self._seen = marks != self._seen, marks
         if changed:
             self._racy_until = now + RACY
@@ -77,7 +78,7 @@ class Watch:
 
     def _read(self) -> Files | ConfigurationError:
         try:
-            files = files_now(self._path, self._folder)
+            files = files_now(self._path, self._folder, self._settings)
         except ConfigurationError as exc:
             return exc
         gone = not self._folder.is_dir() and bool(self._of_plugins())
