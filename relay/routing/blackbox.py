@@ -10,9 +10,12 @@ import struct
 from collections.abc import Coroutine, Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 
 import structlog
+
+from relay.routing.blocking import Blocking
 
 log = structlog.get_logger("relay.blackbox")
 
@@ -73,6 +76,7 @@ class BlackBox:
         self._slots: dict[int, int] = {}
         self._serial = itertools.count(1)
         self._sentinel = sentinel
+        self.blocking = Blocking()
 
     @classmethod
     def beside(cls, database: Path) -> BlackBox:
@@ -172,19 +176,21 @@ class _Recorded(Coroutine[Any, Any, T]):
 
     def send(self, value: Any) -> Any:
         """Take the next step."""
-        around = self._around()
+        around, begun = self._around(), monotonic()
         try:
             return self.work.send(value)
         finally:
             self._box.end(self._message, around)
+            self._box.blocking.step(self._what, begun, monotonic())
 
     def throw(self, *error: Any) -> Any:
         """Take it with an error."""
-        around = self._around()
+        around, begun = self._around(), monotonic()
         try:
             return self.work.throw(*error)
         finally:
             self._box.end(self._message, around)
+            self._box.blocking.step(self._what, begun, monotonic())
 
     def close(self) -> None:
         """Take no more."""

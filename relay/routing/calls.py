@@ -227,7 +227,7 @@ class Calls:
 
     def _outcome(self, call: Call) -> _Outcome:
         try:
-            with self.box.running(call.number, call.what):
+            with self.box.running(call.number, call.what), self.box.blocking.thread(call.what):
                 return call.handler.function(*call.given, call.ctx), None
         except BaseException as exc:  # noqa: BLE001 - handed to whoever awaits the call
             return None, exc
