@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -39,10 +40,13 @@ from relay.ties import FOR_GOOD, Ties
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from relay.routing.blocking import Blocking
+    from relay.routing.router import Router
     from relay.routing.swap import Swap
 
 log = structlog.get_logger("relay.process")
 
+LATE_LOOK = 0.1  # seconds between two looks how late the loop comes
 SWAP_LOOK = 0.1  # seconds between two looks for new versions of plugins
 BEAT = 1.0  # seconds between two reports of being alive
 RESERVE = 4.0  # seconds, of the grace, that are left when the last idle connections are closed
@@ -292,8 +296,13 @@ async def _router(config: Config, store: Store, clock: Clock, orders: _Orders) -
     await store.add_accounts(config.platform.accounts, "configured")
     box = BlackBox.beside(config.database)
     router = build_router(config, store, clock, loading.loaded, box)
-    swap = Swap(router.pipeline, None if router.occasions is None else router.occasions.life)
-    beside = [asyncio.create_task(outrank(clock)), asyncio.create_task(_swaps(config, swap, clock))]
+    life = None if router.occasions is None else router.occasions.life
+    swap = Swap(router.pipeline, life, router.standing)
+    beside = [
+        asyncio.create_task(outrank(clock)),
+        asyncio.create_task(_swaps(config, router, swap, clock)),
+        asyncio.create_task(_lateness(box.blocking)),
+    ]
     try:
         orders.serving()
         await router.run(orders.stop)
@@ -302,11 +311,19 @@ async def _router(config: Config, store: Store, clock: Clock, orders: _Orders) -
             task.cancel()
 
 
-async def _swaps(config: Config, swap: Swap, clock: Clock) -> None:
+async def _lateness(blocking: Blocking) -> None:
+    """See how late this loop comes to something, for those who kept it; never ends."""
+    while True:
+        due = time.monotonic() + LATE_LOOK
+        await asyncio.sleep(LATE_LOOK)
+        blocking.late(due, time.monotonic())
+
+
+async def _swaps(config: Config, router: Router, swap: Swap, clock: Clock) -> None:
     """Take new versions of plugins from the supervisor, which has checked them; never ends."""
     handover = Handover(config.database)
     while True:
-        files = handover.taken()
+        files = handover.taken() if router.started else None
         if files is not None:
             try:
                 changed = load(config.path, files=files)

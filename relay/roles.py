@@ -231,6 +231,7 @@ def build_router(
     """The router, with these plugins; `box` tells it how the one before ended."""
     from relay.routing.occasions import Occasions
     from relay.routing.router import Router, RouterSettings
+    from relay.routing.standing import Standing
 
     pipeline = build_pipeline(config, store, clock, plugins, box, witness)
     occasions = Occasions(store, pipeline, clock, int(config.delivery.expire_after))
@@ -240,7 +241,11 @@ def build_router(
         zone=config.bot.zone,
         accounts_configured=bool(config.platform.accounts),
     )
-    return Router(store, pipeline, clock, settings, box, occasions)
+    standing = Standing(store, clock, pipeline.calls.box)
+    pipeline.parking = standing.parking
+    for each in plugins:
+        standing.runs(each.name, each.version)
+    return Router(store, pipeline, clock, settings, box, occasions, standing)
 
 
 def build_transport(config: Config) -> Transport:

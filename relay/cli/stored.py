@@ -68,6 +68,10 @@ _CHINESE = (
     (r"later rules and plugins do not see it", "后面的规则和插件看不到它"),
     (r"(\w+) took longer than (\d+) ms", r"\1 超过了 \2 毫秒"),
     (r"(\w+) was not called: (\d+) earlier calls still run", r"没有调用 \1：先前 \2 次还没有结束"),
+    (r"(\d+) failures in a row", r"连续失败 \1 次"),
+    (r"parked until (\S+)", r"暂停到 \1"),
+    (r"it is being tried again", "正在重新试它"),
+    (r"the router died in (\S+)", r"路由进程在 \1 里退出"),
     (r"(\w+) decided nothing", r"\1 没有决定"),
     (r"did not load: (.+)", r"没有加载：\1"),
 )

@@ -60,7 +60,8 @@ class Parking:
             return None
         now = self._clock.now()
         if failing.until - WAITS[-1] <= now < failing.until:  # later, and the clock was put back
-            return f"{failing.failures} failures in a row; parked until {rfc3339(failing.until)}; {failing.reason}"
+            until = rfc3339(failing.until)
+            return f"{failing.failures} failures in a row; parked until {until}; {failing.reason}"
         if now - PROBE <= self._probed.get(plugin, 0) <= now:
             return f"{failing.failures} failures in a row; it is being tried again; {failing.reason}"
         self._probed[plugin] = now

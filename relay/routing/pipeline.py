@@ -24,6 +24,7 @@ from relay.routing.calls import Call, Calls, ExhaustedError, LateError
 from relay.routing.conversations import Conversations, Place, answering, ended, talks_of
 from relay.routing.loader import Loaded
 from relay.routing.outbox import Outbox, Resolve
+from relay.routing.parking import Failure, Parking
 from relay.routing.roster import Roster
 from relay.store.occasions import Handled
 from relay.store.states import MessageState
@@ -84,6 +85,7 @@ class Pipeline:
         self._resolve = resolve
         self._memory = memory
         self.calls = calls or Calls()
+        self.parking: Parking | None = None  #: whom the live bot leaves alone for a while
         self._witness = witness
         self._logs = {each.name: structlog.get_logger(f"plugin.{each.name}") for each in plugins}
 
@@ -263,6 +265,11 @@ class Pipeline:
         self, call: Call, page: StatePage, own: Trace, outbox: Outbox, trace: Trace
     ) -> bool | None:
         """Let one handler decide: all that it decided counts, or with an error, then None, nothing of it."""
+        name = call.loaded.name
+        if self.parking is not None and (parked := self.parking.refusal(name)) is not None:
+            page.tear_out()
+            trace.note(name, "", "parked", parked)
+            return None
         try:
             result = await self.calls.result(call)
             with self.calls.box.running(call.number, call.what):  # reading what it returned is its own doing
@@ -276,11 +283,15 @@ class Pipeline:
             raise
         except BaseException as exc:  # noqa: BLE001 - a border: logged, and in the trace
             page.tear_out()
-            _note_error(call, exc, trace)
+            failure = _note_error(call, exc, trace)
+            if self.parking is not None:
+                self.parking.failed(name, failure)
             if self._witness is not None:
                 self._witness.failed(call.loaded.name, call.handler.name, exc)
             traceback.clear_frames(exc.__traceback__)  # what it held is free now, not once somebody looks
             return None
+        if self.parking is not None:
+            self.parking.succeeded(name)
         if self._witness is not None:
             self._witness.decided(call.loaded.name, call.handler.name, decisions)
         outbox.changes += page.close()
@@ -291,16 +302,19 @@ class Pipeline:
         return stopped
 
 
-def _note_error(call: Call, exc: BaseException, trace: Trace) -> None:
+def _note_error(call: Call, exc: BaseException, trace: Trace) -> Failure:
     name, handler = call.loaded.name, call.handler.name
     if isinstance(exc, LateError):
         trace.note(name, "", "error", f"{handler} {exc}")
         log.warning("handler_timed_out", plugin=name, handler=handler, **call.told)
-        return
+        return Failure(f"{handler} {exc}", call.handler.file, call.handler.line)
     error, where = type(exc).__name__, _where(exc, call.handler.file)
     said = str(exc) if isinstance(exc, DecisionError) else error
     trace.note(name, "", "error", f"{handler}: {said} at {where}")
     log.error("handler_failed", plugin=name, handler=handler, error=error, at=where, **call.told)
+    own = [each for each in traceback.extract_tb(exc.__traceback__) if each.filename == call.handler.file]
+    line = own[-1].lineno if own else call.handler.line
+    return Failure(f"{handler}: {said} at {where}", call.handler.file, line)
 
 
 def _where(exc: BaseException, file: str | None) -> str:

@@ -21,6 +21,7 @@ from relay.routing.blackbox import BlackBox
 from relay.routing.calls import ExhaustedError
 from relay.routing.occasions import Occasions
 from relay.routing.pipeline import Pipeline
+from relay.routing.standing import Standing
 from relay.routing.suspects import Verdict, judge
 from relay.store.protocol import Store
 from relay.store.states import MessageState
@@ -71,6 +72,7 @@ class Router:
         settings: RouterSettings,
         box: BlackBox | None = None,
         occasions: Occasions | None = None,
+        standing: Standing | None = None,
     ) -> None:
         self.pipeline = pipeline
         self._store = store
@@ -88,12 +90,13 @@ class Router:
         self._early = 0
         self._tasks = Tasks()
         self.occasions = occasions
+        self.standing = standing
         self._begun: dict[int, int] = {}
         self._acting: dict[str, str] = {}
         self._claimed: set[int] = set()
         self._stop = asyncio.Event()
         self._refused = False
-        self._started = False
+        self.started = False
         self._caught_up = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -132,9 +135,11 @@ class Router:
         self._tasks.check()
         if not await self._accounts_known():
             return False
-        if not self._started:
+        if not self.started:
             await self._resume()
         more = await self._identify()
+        if self.standing is not None and self.standing.due():
+            await self._insist(self.standing.keep)
         called = await self._step_beside()
         started = await self._start_ready()
         return self._try_suspect() or started or called or more
@@ -152,6 +157,8 @@ class Router:
 
     async def _resume(self) -> None:
         """Take up what an earlier router left; what it died over is set aside, or tried apart."""
+        if self.standing is not None:
+            await self._insist(self.standing.begin)
         waiting = await self._insist(self._store.waiting)
         if self.occasions is not None:
             await self.occasions.begin(self._insist, self._tasks)
@@ -163,7 +170,7 @@ class Router:
             if each not in verdict.condemned:
                 self._enqueue(each)
         self._hold(verdict)
-        self._started = True
+        self.started = True
 
     async def _identify(self) -> bool:
         """Look at what is new, in short transactions, and far enough that all conversations take turns."""

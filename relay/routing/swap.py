@@ -15,10 +15,12 @@ from relay.routing import loader
 from relay.routing.loader import Loaded
 from relay.routing.pipeline import Pipeline
 from relay.routing.roster import Roster
+from relay.routing.standing import Standing
 
 log = structlog.get_logger("relay.swap")
 
 LOAD_LIMIT = 20.0  # seconds that a plugin has to load
+LINGER = 5.0  # seconds between two looks whether what refused to end has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,16 @@ class NoLife:
 class Swap:
     """One at a time. Whatever does not load or start changes nothing: the old version never stopped."""
 
-    def __init__(self, pipeline: Pipeline, life: Life | None = None) -> None:
+    def __init__(
+        self, pipeline: Pipeline, life: Life | None = None, standing: Standing | None = None
+    ) -> None:
         self._pipeline = pipeline
         self._life = life or NoLife()
+        self._standing = standing
         self._refused: dict[str, str] = {}  #: versions that did not load or start
         self._before: list[Roster] = []
         self._disposing: set[asyncio.Task[None]] = set()
+        self._lingering: set[asyncio.Task[None]] = set()
         self._one_at_a_time = asyncio.Lock()
 
     async def take(self, offers: Sequence[Offer]) -> None:
@@ -72,7 +78,7 @@ class Swap:
             self._before.append(self._pipeline.swap(plugins))
             for each in plugins:
                 if each is not running.get(each.name):
-                    log.info("plugin_swapped", plugin=each.name, version=each.version)
+                    self._tell_swapped(each)
             gone = [each for each in running.values() if not any(each is one for one in plugins)]
             self._dispose_later(gone, tuple(self._before), {each.name for each in plugins})
 
@@ -86,7 +92,7 @@ class Swap:
         try:
             loaded = await self._started(offer)
         except (PluginError, ConfigurationError) as exc:
-            _tell_refused(offer, exc, runs_on=running is not None)
+            self._tell_refused(offer, exc, runs_on=running is not None)
             self._refused[offer.name] = offer.version
             return running
         self._refused.pop(offer.name, None)
@@ -100,6 +106,21 @@ class Swap:
             await self._end(loaded)
             raise
         return loaded
+
+    def _tell_swapped(self, loaded: Loaded) -> None:
+        log.info("plugin_swapped", plugin=loaded.name, version=loaded.version)
+        if self._standing is not None:
+            self._standing.parking.forget(loaded.name)
+            self._standing.runs(loaded.name, loaded.version)
+
+    def _tell_refused(self, offer: Offer, exc: PluginError | ConfigurationError, *, runs_on: bool) -> None:
+        if isinstance(exc, PluginError):
+            error, file, line = exc.message, exc.file, exc.line
+        else:
+            error, file, line = "; ".join(map(str, exc.problems)), None, None
+        log.error("plugin_refused", plugin=offer.name, error=error, file=file, line=line, runs_on=runs_on)
+        if self._standing is not None:
+            self._standing.refused(offer.name, error, file, line)
 
     # -- the end of the old ----------------------------------------------------
 
@@ -118,26 +139,33 @@ class Swap:
             await self._end(loaded)
             if loaded.name not in names:
                 log.info("plugin_removed", plugin=loaded.name)
+                if self._standing is not None:
+                    self._standing.gone(loaded.name)
 
     async def _end(self, loaded: Loaded) -> None:
         left = await self._pipeline.calls.end(loaded.plugin)
-        if left:
-            log.error("plugin_goes_on", plugin=loaded.name, version=loaded.version, left=left)
+        if not left:
+            loader.unload(loaded.plugin)
+            return
+        log.error("plugin_goes_on", plugin=loaded.name, version=loaded.version, left=left)
+        task = asyncio.create_task(self._linger(loaded))
+        self._lingering.add(task)
+        task.add_done_callback(self._lingering.discard)
+
+    async def _linger(self, loaded: Loaded) -> None:
+        """Tell what an earlier version goes on with, as long as it does."""
+        while left := self._pipeline.calls.belongings.left(loaded.plugin):
+            if self._standing is not None:
+                self._standing.left(loaded.name, left)
+            await asyncio.sleep(LINGER)
+        if self._standing is not None:
+            self._standing.left(loaded.name, [])
         loader.unload(loaded.plugin)
 
     async def disposed(self) -> None:
         """Return once nothing that was replaced is on its way out."""
         while self._disposing:
             await asyncio.wait(self._disposing)
-
-
-def _tell_refused(offer: Offer, exc: PluginError | ConfigurationError, *, runs_on: bool) -> None:
-    if isinstance(exc, PluginError):
-        where = {"file": exc.file, "line": exc.line}
-        log.error("plugin_refused", plugin=offer.name, error=exc.message, **where, runs_on=runs_on)
-        return
-    for problem in exc.problems:
-        log.error("plugin_refused", plugin=offer.name, error=str(problem), runs_on=runs_on)
 
 
 async def _in_thread(load: Callable[[], Loaded]) -> Loaded:
