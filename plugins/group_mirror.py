@@ -21,9 +21,11 @@ from relay import (
     Decision,
     Filter,
     Forward,
+    Literals,
     Message,
     MessageTypes,
     Plugin,
+    Selection,
     Send,
     Template,
     Text,
@@ -119,6 +121,28 @@ class Route(Filter):
             yield UnfitError(BOTH)
         elif not self.between and set(self.from_) == set(self.to) and len(self.to) == 1:
             yield UnfitError(NOWHERE, NEVER_BACK, at=("to",))
+
+    def selection(self) -> Selection | None:
+        """What `relay check` compares with other routes and rules."""
+        if not self.enabled:
+            return None
+        return Selection(
+            chats=self.between or self.from_,
+            senders=self.senders,
+            not_senders=self.not_senders,
+            types=self.types,
+            not_types=self.not_types,
+            hours=self.hours,
+            days=self.days,
+            words=Literals(contains=self.contains),
+            not_contains=self.not_contains,
+            late=self.late == "act",
+            own=self.include_own,
+            to=self.between or self.to,
+            verbatim=self.mode == "verbatim",
+            once=True,
+            keys={"chats": "between" if self.between else "from"},
+        )
 
     def targets(self, message: Message) -> Sequence[str]:
         """The chats that get what is said in this one."""

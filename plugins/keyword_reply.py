@@ -26,6 +26,7 @@ from relay import (
     Plugin,
     Reply,
     ReplyList,
+    Selection,
     Stop,
     Template,
     Text,
@@ -53,6 +54,7 @@ NOBODY = Text(
 EVERYTHING = Text(
     "没有 equals、contains、contains_all、prefix、regex：每条消息都会命中",
     "has no equals, contains, contains_all, prefix or regex: it matches every message",
+    "matches_everything",
 )
 
 
@@ -112,6 +114,27 @@ class Rule(Filter):
         """What is allowed, and perhaps not what was meant."""
         if self.enabled and not self.matchers:
             yield "", EVERYTHING
+
+    def selection(self) -> Selection | None:
+        """What `relay check` compares with other rules and routes."""
+        if not self.enabled:
+            return None
+        return Selection(
+            chats=self.chats,
+            not_chats=self.not_chats,
+            senders=self.senders,
+            not_senders=self.not_senders,
+            accounts=self.accounts,
+            chat_type=self.chat_type,
+            hours=self.hours,
+            days=self.days,
+            words=self.literals,
+            patterns=[pattern.text for pattern in self.regex],
+            late=self.late == "act",
+            always=not self.cooldown,
+            final=self.stop,
+            to=self.forward_to,
+        )
 
     @property
     def groups(self) -> tuple[str, ...]:

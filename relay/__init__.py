@@ -25,6 +25,7 @@ from relay.authoring.outgoing import (
 )
 from relay.authoring.patterns import Pattern, Patterns
 from relay.authoring.plugin import Context, Plugin
+from relay.authoring.selection import Selection
 from relay.authoring.templates import ReplyList, Template, placeholders
 from relay.config.problems import UnfitError, refuse
 from relay.config.values import ChatList, Duration, Size
@@ -53,6 +54,7 @@ __all__ = [
     "Plugin",
     "Reply",
     "ReplyList",
+    "Selection",
     "Send",
     "Size",
     "Stop",

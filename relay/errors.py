@@ -49,6 +49,7 @@ class Problem:
     value: str | None = None
     hint: Words | None = None
     excerpt: Excerpt | None = None
+    line: int | None = None  #: of bot.toml, where that is known
 
     @property
     def code(self) -> str:

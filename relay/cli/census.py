@@ -17,8 +17,9 @@ from typing import NoReturn
 from relay.bounds import confine
 from relay.config import Config
 from relay.errors import LostPluginError, PluginError, Problem
+from relay.linting.table import Table, tables_of
 from relay.roles import Loading, load_plugin, look_for_plugins
-from relay.routing.loader import Found
+from relay.routing.loader import Found, blaming
 
 EXTRA = 5  # seconds after which the process ends by itself, should whoever waits for it be gone
 
@@ -43,11 +44,13 @@ class Census:
     failed: list[tuple[Found, PluginError]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
 
     def add(self, found: Found, told: _Told) -> None:
         """Take in what became of one of them."""
         self.problems += told.problems
         self.warnings += told.warnings
+        self.tables += told.tables
         if told.failure is not None:
             self.failed.append((found, PluginError(*told.failure)))
         elif not told.problems:
@@ -61,6 +64,7 @@ class _Told:
     failure: tuple[str, str | None, int | None] | None
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    tables: tuple[Table, ...]
 
 
 def census(config: Config, patience: Patience) -> Census:
@@ -166,5 +170,11 @@ def _load(config: Config, files: Sequence[Found], telling: Connection, patience:
 def _told(config: Config, found: Found) -> _Told:
     one = Loading()
     load_plugin(config, found, one)
+    tables: tuple[Table, ...] = ()
+    try:
+        with blaming(found):
+            tables = tuple(each for loaded in one.loaded for each in tables_of(loaded.name, loaded.settings))
+    except PluginError as exc:
+        one.failed.append((found, exc))
     failure = next(((error.message, error.file, error.line) for _, error in one.failed), None)
-    return _Told(failure, tuple(one.problems), tuple(one.warnings))
+    return _Told(failure, tuple(one.problems), tuple(one.warnings), tables)

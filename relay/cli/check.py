@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,8 +19,11 @@ from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json
 from relay.cli.problems import problem_row, show_problem
 from relay.cli.screen import clean, print_json, screen
 from relay.config import Config, load
+from relay.config.lines import placed
 from relay.errors import ConfigurationError, LostPluginError, PluginError, Problem
 from relay.language import COLON, Language, Said, Text, language_of
+from relay.linting.linter import lint
+from relay.linting.surroundings import Surroundings
 from relay.log import Masking
 from relay.operating.report import plugin_rows
 from relay.routing.loader import Found
@@ -35,7 +39,16 @@ Examples:
 - `relay check`
 - `relay check --config other/bot.toml`
 - `relay check --json` — `{"ok", "problems", "warnings", "plugins"}`, and with problems `error` and `hint`
+- `relay check --strict` — with a warning, too, it ends with 2
+- `relay check --strict --allow route_cycle` — warnings with this `code` are meant so, and left out
 """
+
+Strict = Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")]
+Allow = Annotated[
+    list[str] | None, typer.Option("--allow", metavar="CODE", help="Leave out the warnings with this code.")
+]
+
+WARNED = Text("{path}：{count} 个提醒（--strict）", "{path}: {count} warning{s} (--strict)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,8 @@ class Outcome:
     config: Config | None = None
     loading: Census | None = None
     failed: tuple[PluginError, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    strict: bool = False
 
     @property
     def count(self) -> int:
@@ -55,45 +70,61 @@ class Outcome:
         return len(self.problems) + len(self.failed)
 
     @property
-    def headline(self) -> str:
-        """How many problems there are, in words."""
-        plural = "" if self.count == 1 else "s"
-        return clean(self.said(texts.PROBLEMS, path=self.path, count=self.count, s=plural))
+    def is_bad(self) -> bool:
+        """Whether the command ends with 2."""
+        return bool(self.count or (self.strict and self.warnings))
 
     @property
-    def warnings(self) -> tuple[Problem, ...]:
-        """What is allowed and unwise."""
-        own = self.config.warnings if self.config else ()
-        return (*own, *(self.loading.warnings if self.loading else ()))
+    def headline(self) -> str:
+        """How many problems there are, in words, or else how many warnings."""
+        text, count = (texts.PROBLEMS, self.count) if self.count else (WARNED, len(self.warnings))
+        return clean(self.said(text, path=self.path, count=count, s="" if count == 1 else "s"))
 
     def said(self, text: Text, **values: object) -> str:
         """A text in the bot's language."""
         return text.said(self.language, **values)
 
 
-def check(config: ConfigPath = DEFAULT_CONFIG, json: Json = False) -> None:
+def check(
+    config: ConfigPath = DEFAULT_CONFIG, json: Json = False, strict: Strict = False, allow: Allow = None
+) -> None:
     """The command; `HELP` explains it."""
-    outcome = look(config)
+    outcome = look(config, strict=strict, allowed=allow or ())
     if json:
         print_json(_row(outcome))
     else:
         _show(outcome, screen())
-    if outcome.count:
+    if outcome.is_bad:
         raise typer.Exit(2)
 
 
-def look(path: Path) -> Outcome:
-    """Check what this file configures."""
+def look(path: Path, *, strict: bool = False, allowed: Collection[str] = ()) -> Outcome:
+    """Check what this file configures; warnings with these codes are allowed."""
     try:
         config = load(path)
     except ConfigurationError as exc:
-        return Outcome(path, exc.language or language_of(os.environ), exc.problems)
+        return Outcome(path, exc.language or language_of(os.environ), _placed(exc.problems, path))
     loading = census(config, IN_FULL)
     masking = Masking(config.secrets())
     failed = tuple(
         type(error)(masking.text(error.message), _near(error.file), error.line) for _, error in loading.failed
     )
-    return Outcome(path, config.bot.language, tuple(loading.problems), config, loading, failed)
+    found = (*config.warnings, *loading.warnings, *lint(loading.tables, Surroundings.of(config)))
+    warnings = _placed((each for each in found if each.code not in allowed), path)
+    problems = _placed(loading.problems, path)
+    return Outcome(path, config.bot.language, problems, config, loading, failed, warnings, strict)
+
+
+def _placed(problems: Iterable[Problem], path: Path) -> tuple[Problem, ...]:
+    """The problems with the lines of what they are about."""
+    found = tuple(problems)
+    if not found or any(problem.excerpt for problem in found):
+        return found
+    try:
+        known = placed(found, path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return found
+    return tuple(sorted(known, key=lambda problem: problem.line or 0))
 
 
 def _near(file: str | None) -> str | None:
@@ -106,15 +137,17 @@ def _near(file: str | None) -> str | None:
 
 def _row(outcome: Outcome) -> Row:
     row: Row = {
-        "ok": not outcome.count,
+        "ok": not outcome.is_bad,
         "problems": [
             *(problem_row(problem, outcome.language) for problem in outcome.problems),
             *(_failed_row(error, outcome.language) for error in outcome.failed),
         ],
-        "warnings": [problem_row(warning, outcome.language) for warning in outcome.warnings],
+        "warnings": [
+            {**problem_row(warning, outcome.language), "line": warning.line} for warning in outcome.warnings
+        ],
         "plugins": plugin_rows(outcome.config, outcome.loading) if outcome.config and outcome.loading else [],
     }
-    if outcome.count:
+    if outcome.is_bad:
         row["error"] = outcome.headline
         row["hint"] = outcome.said(texts.CONFIGURATION_HINT)
     return row
@@ -128,20 +161,26 @@ def _failed_row(error: PluginError, language: Language) -> Row:
 
 
 def _show(outcome: Outcome, console: Console) -> None:
-    if outcome.count:
+    if outcome.is_bad:
         console.print(Styled(f"✗ {outcome.headline}", "bold red"), soft_wrap=True)
     else:
         console.print(
             Styled(f"✓ {outcome.said(texts.FINE, path=outcome.path)}", "bold green"), soft_wrap=True
         )
     for problem in outcome.problems:
-        show_problem(console, problem, outcome.language)
+        show_problem(console, problem, outcome.language, _at_line(outcome, problem))
     for error in outcome.failed:
         console.print(Styled(f"  {clean(str(error))}", "red"), soft_wrap=True)
     for warning in outcome.warnings:
-        show_problem(console, warning, outcome.language, outcome.said(texts.WARNING))
-    if outcome.config and outcome.loading and not outcome.count:
+        label = f"{outcome.said(texts.WARNING)} {_at_line(outcome, warning)}".rstrip()
+        show_problem(console, warning, outcome.language, label)
+    if outcome.config and outcome.loading and not outcome.is_bad:
         console.print(_summary(outcome, outcome.config, outcome.loading))
+
+
+def _at_line(outcome: Outcome, problem: Problem) -> str:
+    """`bot.toml:12`, where it is known."""
+    return f"{clean(outcome.path.name)}:{problem.line}" if problem.line else ""
 
 
 def _summary(outcome: Outcome, config: Config, loading: Census) -> Table:

@@ -63,7 +63,7 @@ def warnings_of(settings: BaseModel, raw: Mapping[str, object], path: str) -> li
     at = tuple(path.split("."))
     return [
         _warning(raw, at, (*place, *([key] if key else [])), words)
-        for place, model in _models(settings, ())
+        for place, model in models_in(settings, ())
         if inspect.isfunction(warn := getattr(type(model), "warnings", None))
         for key, words in warn(model)
     ]
@@ -76,15 +76,15 @@ def _warning(raw: Mapping[str, object], at: Location, place: Location, words: ob
     return Problem(path, message._replace(code=message.code or "unwise"), quoted)
 
 
-def _models(value: object, place: Location) -> Iterator[tuple[Location, BaseModel]]:
+def models_in(value: object, place: Location = ()) -> Iterator[tuple[Location, BaseModel]]:
     """Every model in this value, with where it stands in the table, as the file calls it."""
     if isinstance(value, BaseModel):
         yield place, value
         for name, field in type(value).model_fields.items():
-            yield from _models(getattr(value, name), (*place, field.alias or name))
+            yield from models_in(getattr(value, name), (*place, field.alias or name))
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _models(item, (*place, str(key)))
+            yield from models_in(item, (*place, str(key)))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from _models(item, (*place, index))
+            yield from models_in(item, (*place, index))

@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("config",),
     ("store",),
     ("authoring", ""),
-    ("routing",),
+    ("routing", "linting"),
     ("receiving", "sending"),
     ("operating", "console"),
     ("serving",),

@@ -25,6 +25,7 @@ PUBLIC = [
     "Plugin",
     "Reply",
     "ReplyList",
+    "Selection",
     "Send",
     "Size",
     "Stop",
