@@ -131,9 +131,9 @@ class Rule(Filter):
             words=self.literals,
             patterns=[pattern.text for pattern in self.regex],
             late=self.late == "act",
-            always=not self.cooldown,
-            final=self.stop,
-            to=self.forward_to,
+            always=not (self.cooldown or self.observe),
+            final=self.stop and not self.observe,
+            to=() if self.observe else self.forward_to,
         )
 
     @property

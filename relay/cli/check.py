@@ -48,6 +48,7 @@ Allow = Annotated[
     list[str] | None, typer.Option("--allow", metavar="CODE", help="Leave out the warnings with this code.")
 ]
 
+ROOM = 60  # columns from which on the line is told before the key
 WARNED = Text("{path}：{count} 个提醒（--strict）", "{path}: {count} warning{s} (--strict)")
 
 
@@ -168,19 +169,20 @@ def _show(outcome: Outcome, console: Console) -> None:
             Styled(f"✓ {outcome.said(texts.FINE, path=outcome.path)}", "bold green"), soft_wrap=True
         )
     for problem in outcome.problems:
-        show_problem(console, problem, outcome.language, _at_line(outcome, problem))
+        show_problem(console, problem, outcome.language, _at_line(outcome, problem, console))
     for error in outcome.failed:
         console.print(Styled(f"  {clean(str(error))}", "red"), soft_wrap=True)
     for warning in outcome.warnings:
-        label = f"{outcome.said(texts.WARNING)} {_at_line(outcome, warning)}".rstrip()
+        label = f"{outcome.said(texts.WARNING)} {_at_line(outcome, warning, console)}".rstrip()
         show_problem(console, warning, outcome.language, label)
     if outcome.config and outcome.loading and not outcome.is_bad:
         console.print(_summary(outcome, outcome.config, outcome.loading))
 
 
-def _at_line(outcome: Outcome, problem: Problem) -> str:
-    """`bot.toml:12`, where it is known."""
-    return f"{clean(outcome.path.name)}:{problem.line}" if problem.line else ""
+def _at_line(outcome: Outcome, problem: Problem, console: Console) -> str:
+    """`bot.toml:12`, where it is known and there is room."""
+    known = problem.line and console.width >= ROOM
+    return f"{clean(outcome.path.name)}:{problem.line}" if known else ""
 
 
 def _summary(outcome: Outcome, config: Config, loading: Census) -> Table:

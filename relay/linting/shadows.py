@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from ahocorasick_rs import AhoCorasick
 
@@ -14,6 +15,8 @@ from relay.linting.table import Table
 
 MOST_COMPARED = 256
 """Scopes that one scope is compared with, and groups of words that one is: beyond that nothing is told."""
+MOST_KEYS = 4096
+"""Pairs of a chat and a sender under which one scope is looked for."""
 
 Takers = dict[int, int]  # the number of a scope → that of the first table with it
 WholeGroup = tuple[frozenset[str], int, int]  # the words, the scope, the table
@@ -96,15 +99,10 @@ class _Scopes:
         numbers: dict[Scope, int] = {}
         self.of = [numbers.setdefault(scope, len(numbers)) for scope in scopes]
         self._scopes = tuple(numbers)
-        self._by_chat: defaultdict[str, list[int]] = defaultdict(list)
-        self._anywhere: defaultdict[str, list[int]] = defaultdict(list)
+        self._by: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         for number, scope in enumerate(self._scopes):
-            if scope.chats.only is not None:
-                for chat in scope.chats.only:
-                    self._by_chat[chat].append(number)
-            else:
-                for sender in scope.senders.only or ("",):
-                    self._anywhere[sender].append(number)
+            for key in _keys(scope):
+                self._by[key].append(number)
         self._known: dict[int, Mapping[int, None]] = {}
 
     def covering(self, number: int) -> Mapping[int, None]:
@@ -116,12 +114,24 @@ class _Scopes:
         return self._known[number]
 
     def _near(self, scope: Scope) -> Iterator[int]:
-        """Those that may cover it: the ones for everybody first."""
-        yield from self._anywhere.get("", ())[:MOST_COMPARED]
-        if scope.senders.only:
-            yield from min((self._anywhere.get(s, []) for s in scope.senders.only), key=len)
-        if scope.chats.only:
-            yield from min((self._by_chat.get(c, []) for c in scope.chats.only), key=len)
+        """Those that may cover it, the ones for all first: such a one is for any of its chats and senders."""
+        chats = ("", *_rarest(scope.chats.only or (), lambda chat: len(self._by.get((chat, ""), ()))))
+        senders = ("", *_rarest(scope.senders.only or (), lambda sender: len(self._by.get(("", sender), ()))))
+        for chat in chats:
+            for sender in senders:
+                yield from self._by.get((chat, sender), ())[:MOST_COMPARED]
+
+
+def _keys(scope: Scope) -> Iterable[tuple[str, str]]:
+    """Under which chats and senders it is found; "" for all, or for too many."""
+    chats, senders = scope.chats.only or ("",), scope.senders.only or ("",)
+    if len(chats) * len(senders) > MOST_KEYS:
+        senders = ("",)
+    return product(chats, senders)
+
+
+def _rarest(words: Iterable[str], many: Callable[[str], int]) -> Iterable[str]:
+    return [min(words, key=many)] if words else ()
 
 
 class _Taken:

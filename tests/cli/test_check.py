@@ -84,6 +84,7 @@ def test_for_programs_problems_and_warnings_have_parts(relay: Relay, fresh: Path
         "hint",
         "excerpt",
         "english",
+        "line",
     }
 
 
@@ -100,3 +101,47 @@ def test_a_secret_in_a_plugin_error_is_masked(relay: Relay, fresh: Path) -> None
         told = relay("check", "--config", str(fresh), *json)
         assert secret not in told.out + told.err
         assert "ValueError" in told.out
+
+
+SHADOWED = """
+[[plugins.keyword_reply.rules]]
+name = "list"
+contains = ["order",
+  "price list"]
+reply = "z"
+"""
+
+
+def with_warnings(fresh: Path) -> int:
+    """Add two rules of which a word never gets its turn; return the line of that word."""
+    rules = '\n[[plugins.keyword_reply.rules]]\nname = "p"\ncontains = ["price"]\nreply = "z"\n' + SHADOWED
+    with fresh.open("a", encoding="utf-8") as file:
+        file.write(rules)
+    lines = fresh.read_text("utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, 1) if "price list" in line)
+
+
+def test_a_warning_is_told_with_line_path_and_what_to_do(relay: Relay, fresh: Path) -> None:
+    line = with_warnings(fresh)
+    ended = relay("check", "--config", str(fresh))
+    assert ended.code == 0
+    assert f"bot.toml:{line} plugins.keyword_reply.rules[" in ended.out
+    assert ".contains[1]" in ended.out
+    assert "price list" in ended.out
+
+
+def test_with_strict_a_warning_is_an_error(relay: Relay, fresh: Path) -> None:
+    assert relay("check", "--strict", "--config", str(fresh)).code == 0
+    line = with_warnings(fresh)
+    ended = relay("check", "--strict", "--json", "--config", str(fresh))
+    told = ended.json()
+    assert (ended.code, told["ok"], told["problems"]) == (2, False, [])
+    assert [(each["code"], each["line"]) for each in told["warnings"]] == [("word_shadowed", line)]
+    assert told["error"]
+
+
+def test_a_warning_that_is_meant_so_can_be_allowed_by_its_code(relay: Relay, fresh: Path) -> None:
+    with_warnings(fresh)
+    allowed = relay("check", "--strict", "--allow", "word_shadowed", "--config", str(fresh))
+    assert allowed.code == 0
+    assert relay("check", "--strict", "--allow", "shadowed", "--config", str(fresh)).code == 2
