@@ -17,6 +17,8 @@ from typing import NoReturn
 from relay.bounds import confine
 from relay.config import Config
 from relay.errors import LostPluginError, PluginError, Problem
+from relay.linting.linter import lint
+from relay.linting.surroundings import Surroundings
 from relay.linting.table import Table, tables_of
 from relay.roles import Loading, load_plugin, look_for_plugins
 from relay.routing.loader import Found, blaming
@@ -45,6 +47,10 @@ class Census:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+
+    def advice(self, config: Config) -> list[Problem]:
+        """Every warning, those about what rules and routes do together included."""
+        return [*config.warnings, *self.warnings, *lint(self.tables, Surroundings.of(config))]
 
     def add(self, found: Found, told: _Told) -> None:
         """Take in what became of one of them."""

@@ -22,8 +22,6 @@ from relay.config import Config, load
 from relay.config.lines import placed
 from relay.errors import ConfigurationError, LostPluginError, PluginError, Problem
 from relay.language import COLON, Language, Said, Text, language_of
-from relay.linting.linter import lint
-from relay.linting.surroundings import Surroundings
 from relay.log import Masking
 from relay.operating.report import plugin_rows
 from relay.routing.loader import Found
@@ -110,8 +108,7 @@ def look(path: Path, *, strict: bool = False, allowed: Collection[str] = ()) -> 
     failed = tuple(
         type(error)(masking.text(error.message), _near(error.file), error.line) for _, error in loading.failed
     )
-    found = (*config.warnings, *loading.warnings, *lint(loading.tables, Surroundings.of(config)))
-    warnings = _placed((each for each in found if each.code not in allowed), path)
+    warnings = _placed((each for each in loading.advice(config) if each.code not in allowed), path)
     problems = _placed(loading.problems, path)
     return Outcome(path, config.bot.language, problems, config, loading, failed, warnings, strict)
 

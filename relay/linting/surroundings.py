@@ -33,6 +33,10 @@ class Surroundings:
         return cls(
             written=config.plugins.settings,
             names=single,
+            switches={
+                name: Those.of(switch.chats, switch.not_chats)
+                for name, switch in config.plugins.switches.items()
+            },
             accounts=config.platform.accounts,
             per_minute=config.delivery.per_minute,
         )

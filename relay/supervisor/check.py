@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import structlog
+
 from relay.config import Files, load, read_files, texts
 from relay.config.syntax_texts import UNREADABLE
 from relay.errors import ConfigurationError, Problem
@@ -19,6 +21,8 @@ from relay.standby import CHECK, TRIAL
 from relay.supervisor.child import Child
 from relay.supervisor.shelf import shelved
 from relay.supervisor.trial import Finding, read
+
+log = structlog.get_logger("relay.supervisor")
 
 CHECK_TIMEOUT = 60.0  # seconds
 NICENESS = 5  # the receiver, where there is one already, goes first
@@ -70,14 +74,22 @@ class Check:
             raise ConfigurationError(tuple(grave))
 
     def findings(self) -> list[Finding]:
-        """All that it found; that it did not come to its end is a finding as well."""
+        """All that it found wrong; that it did not come to its end is a finding as well.
+
+        Warnings go to the log, all on one line.
+        """
         try:
             if not self._child.ended():
                 raise TimeoutError
             self._told.seek(0)
-            return read(self._told.read())
+            found = read(self._told.read())
         except (TimeoutError, ValueError, LookupError, TypeError) as exc:
             return [Finding("plugins", texts.CHECK_FAILED.filled(reason=type(exc).__name__))]
+        warnings = [each for each in found if each.warning]
+        if warnings:
+            codes = ", ".join(dict.fromkeys(each.message.code for each in warnings))
+            log.warning("configuration_warned", count=len(warnings), codes=codes, first=warnings[0].path)
+        return [each for each in found if not each.warning]
 
 
 def _started(path: Path, shelf: int, told: int) -> Child:

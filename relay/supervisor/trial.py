@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from relay.cli.census import IN_FULL, census
@@ -33,6 +33,7 @@ class Finding:
     hint: Said | None = None
     plugin: str = ""
     line: int | None = None
+    warning: bool = False
     failed: bool = False  #: the plugin's file does not load, and the bot can start without it
 
     @property
@@ -54,6 +55,8 @@ def findings(path: Path, files: Files) -> Iterator[Finding]:
         yield _finding(problem, _plugin_of(problem, config))
     for found, error in taken.failed:
         yield _failure(found.name, error, masking.text(error.message))
+    for problem in taken.advice(config):
+        yield replace(_finding(problem, ""), warning=True)
 
 
 def read(told: bytes) -> list[Finding]:
