@@ -60,13 +60,21 @@ class Audience:
         finally:
             roster.leave()
 
+    async def _writer(self, chat: str) -> str | None:
+        """Who of ours is to write to a chat: who acts there, or the only one that there is."""
+        acting = await self._store.acting(chat)
+        if acting is not None:
+            return acting
+        ours = await self._store.accounts()
+        return ours[0] if len(ours) == 1 else None
+
     async def _hear(self, occasion: Occasion, plugins: Sequence[Loaded], now: int) -> Handled:
         call = await self._call(occasion, plugins)
         if not call.handlers:
             return Handled(occasion.id, OccasionState.SKIPPED, call.nobody)
         trace = Trace()
         await self._pipeline.learn((occasion.account, occasion.chat, occasion.sender))
-        outbox = self._pipeline.outbox(call.place, now, call.message, self._store.acting)
+        outbox = self._pipeline.outbox(call.place, now, call.message, self._writer)
         said = Said(-occasion.id, call.given, f"o{occasion.id}", self._pipeline.at(now))
         for loaded, handler in call.handlers:
             if await self._pipeline.call(said, loaded, handler, outbox, trace):

@@ -39,7 +39,6 @@ from relay.wire.notifications import read_notifications
 
 COPY_PATIENCE = 5.0  # seconds that a message waits which another account should have heard
 _ELSEWHERE = "R:10950000000000099"
-_WITH_REASON = (DeliveryState.FAILED, DeliveryState.HELD)
 
 Tables = Mapping[str, Any]
 
@@ -95,6 +94,7 @@ class Bench:
         if self._disk is not None:
             self._disk.close()
         if hasattr(self, "_bot"):
+            self._loop.run(self._end())
             self._loop.run(self._bot.close())
         self._loop.close()
 
@@ -199,18 +199,20 @@ class Bench:
         __tracebackhide__ = True
         wanted = DeliveryState(state)
         body = text("…").body() if kind == "send" else None
-        made = NewDelivery(plugin, "", 0, DeliveryKind(kind), ACCOUNT, self._cast.chat(target or ROOM), body)
-        error = reason or ("no reason was given" if wanted in _WITH_REASON else "")
-        return self._happen(self._deliver(made, wanted, error))
+        made = NewDelivery(
+            self.name, "", 0, DeliveryKind(kind), ACCOUNT, self._cast.chat(target or ROOM), body
+        )
+        return self._happen(self._deliver(made, plugin, wanted, reason))
 
     def restart(self, *, settings: Tables | None = None, chats: Tables | None = None) -> Decisions:
-        """Forget everything that is not on disk, read the plugin's file again, and go on.
+        """End in good order, read the plugin's file again, and go on with what is on disk.
 
         With `settings` or `chats` these take the place of the old ones.
         """
         __tracebackhide__ = True
         self._settings = self._settings if settings is None else settings
         self._chats = self._chats if chats is None else chats
+        self._loop.run(self._end())
         self._loop.run(self._bot.restart(self._toml()))
         return self._begin()
 
@@ -225,7 +227,17 @@ class Bench:
         __tracebackhide__ = True
         self._loaded = next(each for each in self._bot.plugins if each.name == self.name)
         self._lines: list[Line] = []
-        return self._happen(self._bot.store.add_accounts((ACCOUNT,), "configured"))
+        return self._happen(self._start())
+
+    async def _start(self) -> None:
+        """As the router does it first of all, but that what does not start is raised."""
+        await self._bot.store.add_accounts((ACCOUNT,), "configured")
+        if self._bot.router.occasions is not None:
+            await self._bot.router.occasions.life.start(self._loaded)
+
+    async def _end(self) -> None:
+        if self._bot.router.occasions is not None:
+            await self._bot.router.occasions.end()
 
     def _beginning(self, now: str | dt.datetime | None) -> int:
         if now is None:
@@ -288,7 +300,7 @@ class Bench:
         status = await self._bot.push(encrypt(whole, SECRETS["RELAY_AES_KEY"].encode()))
         assert status == 200, status  # noqa: S101 - the door takes whatever comes
 
-    async def _deliver(self, made: NewDelivery, state: DeliveryState, reason: str) -> None:
+    async def _deliver(self, made: NewDelivery, plugin: str, state: DeliveryState, reason: str) -> None:
         """Have a message that no plugin sees, a delivery of it, and what became of that."""
         store, now = self._bot.store, self._bot.clock.now()
         entry = self._entry(text("…"), ACCOUNT, SENDER, _ELSEWHERE)
@@ -298,7 +310,7 @@ class Bench:
         done = Routing(message.id, MessageState.ROUTED, None, (), (made,))
         assert await store.finish(done, int(self._bot.config.delivery.expire_after))  # noqa: S101 - it is ours
         await self._bot.router.drain()
-        self._the_disk.become(message.id, state, reason, now)
+        self._the_disk.become(message.id, plugin, state, reason, now)
 
     def _happen(self, something: Any) -> Decisions:  # noqa: ANN401, RUF100 - any coroutine
         __tracebackhide__ = True

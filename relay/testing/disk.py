@@ -8,7 +8,18 @@ from typing import Any, NamedTuple
 
 import apsw
 
+from relay.store.states import DeliveryState
+
 BUSY = 10_000  # ms
+
+_Q, _S, _A, _D, _U, _H, _F, _E, _X = DeliveryState
+STEPS_TO = {
+    **{state: (state,) for state in (_S, _E, _X)},
+    **{state: (_S, state) for state in (_Q, _A, _F, _U)},
+    _D: (_S, _A, _D),
+    _H: (_S, _U, _H),
+}
+"""The way to each state of a delivery that has just been queued."""
 
 
 class Line(NamedTuple):
@@ -102,17 +113,31 @@ class Disk:
         )
         return [tuple(row) for row in found]
 
-    def become(self, message: int, state: str, reason: str, now: int) -> None:
-        """Let the deliveries of a message come to a state, as if the platform had had its say."""
+    def become(self, message: int, plugin: str, state: DeliveryState, reason: str, now: int) -> None:
+        """Let the delivery of a message be one of this plugin's, and come to a state.
+
+        Until the last step it stays whose it was, so that nobody is told of those before.
+        """
+        *before, last = STEPS_TO[state]
+        for step in before:
+            self._step(message, step, "", now)
+        self._connection.execute("UPDATE deliveries SET plugin = ? WHERE message = ?", (plugin, message))
+        self._step(message, last, reason, now)
+
+    def _step(self, message: int, state: DeliveryState, reason: str, now: int) -> None:
+        unmade = (DeliveryState.QUEUED, DeliveryState.EXPIRED, DeliveryState.DISCARDED)
+        taken = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED)
+        settles = (DeliveryState.ACCEPTED, DeliveryState.UNKNOWN)
+        told = reason or ("…" if state in (DeliveryState.FAILED, DeliveryState.HELD) else None)
         self._connection.execute(
             """
-            UPDATE deliveries SET state = :state, error = :reason, updated_at = :now,
-              attempts = max(attempts, :state NOT IN ('queued', 'expired', 'discarded')),
-              evidence = CASE WHEN :state IN ('accepted', 'delivered') THEN 'answer' END,
-              settle_at = CASE WHEN :state IN ('accepted', 'unknown') THEN :now + 60000 END
-            WHERE message = :message
+            UPDATE deliveries SET state = ?, error = ?, updated_at = ?, attempts = max(attempts, ?),
+              evidence = ?, settle_at = ? WHERE message = ?
             """,
-            {"message": message, "state": state, "reason": reason or None, "now": now},
+            (
+                *(state, told, now, state not in unmade),
+                *("answer" if state in taken else None, now + 60_000 if state in settles else None, message),
+            ),
         )
 
     def _number(self, asked: str) -> int:

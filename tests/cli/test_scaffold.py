@@ -20,9 +20,7 @@ def made(relay: Relay, fresh: Path, *arguments: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
-@pytest.mark.parametrize(
-    "kind", ["reply", *(pytest.param(kind, marks=pytest.mark.xfail(strict=False)) for kind in KINDS[1:])]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_passes_the_test_that_it_comes_with(
     relay: Relay, fresh: Path, kind: str, lang: str
 ) -> None:

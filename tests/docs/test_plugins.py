@@ -59,15 +59,7 @@ def cases(page: Readme) -> list[Case]:
     return found
 
 
-WAITING = ("feedback", "report", "alarm", "waiting", "prices", "contacts")
-
-
-def marked(case: Case) -> object:
-    marks = [pytest.mark.xfail(strict=False)] if case.name in WAITING else []
-    return pytest.param(case, marks=marks, id=str(case))
-
-
-@pytest.mark.parametrize("case", [marked(case) for page in PLUGINS for case in cases(page)])
+@pytest.mark.parametrize("case", [case for page in PLUGINS for case in cases(page)], ids=str)
 def test_every_plugin_of_the_page_passes_the_tests_beside_it(tmp_path: Path, case: Case) -> None:
     plugin = tmp_path / f"{case.name}.py"
     plugin.write_text(case.plugin, "utf-8")

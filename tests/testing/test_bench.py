@@ -213,3 +213,9 @@ def test_it_works_within_somebodys_loop(greeter: Make) -> None:
 
 def test_the_functions_of_the_plugin_are_at_hand(greeter: Make) -> None:
     assert greeter().module.Settings().greeting == "你好"
+
+
+def test_a_restart_with_wrong_settings_is_refused_and_the_bench_still_ends(greeter: Make) -> None:
+    bench = greeter()
+    with pytest.raises(ConfigurationError, match="greeting"):
+        bench.restart(settings={"greeting": 5})
