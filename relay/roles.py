@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from relay.sending.retention import Retention
     from relay.sending.sender import Sender
     from relay.store.journal import Journal
+    from relay.store.sqlite.rehearsing import RehearsedStore
 
 log = structlog.get_logger("relay.roles")
 
@@ -212,8 +213,8 @@ def build_pipeline(
     return Pipeline(plugins, clock, config.bot.zone, config.chats.resolve, memory, Calls(box), witness)
 
 
-def build_rehearsal(config: Config, store: Store, clock: Clock, loading: Loading) -> Rehearsal:
-    """The live bot's pipeline over a store that it cannot write, told that it is a rehearsal."""
+def build_rehearsal(config: Config, store: RehearsedStore, clock: Clock, loading: Loading) -> Rehearsal:
+    """The live bot's pipeline over a copy of what plugins remember, told that it is a rehearsal."""
     from relay.operating.rehearsal import Rehearsal
 
     pipeline = build_pipeline(config, store, clock, loading.loaded)

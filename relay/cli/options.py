@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from relay.cli import texts
-from relay.clock import SystemClock
+from relay.clock import Clock, SystemClock
 from relay.config import Config, load
 from relay.errors import RefusalError, StorageError
 from relay.operating.diagnosis import Examiner
@@ -21,6 +21,7 @@ from relay.operating.operator import Operator
 from relay.operating.report import Report
 from relay.roles import Loading, load_plugins, open_store
 from relay.store.protocol import Store
+from relay.store.sqlite.rehearsing import RehearsedStore
 
 ConfigPath = Annotated[
     Path, typer.Option("--config", "-c", metavar="PATH", help="The bot's configuration.", show_default=True)
@@ -50,21 +51,35 @@ async def reporting(config: Config) -> AsyncIterator[Report]:
         yield Report(config, store, SystemClock())
 
 
-@contextlib.asynccontextmanager
-async def looking(config: Config) -> AsyncIterator[Store]:
-    """What the bot knows and remembers, to be read only; a bot that never ran knows nothing."""
+@contextlib.contextmanager
+def ever_run(config: Config) -> Iterator[Config]:
+    """The configuration with a database that is there: one that never ran gets an empty one meanwhile."""
     if config.database.is_file():
-        with _store(config) as store:
-            yield store
+        yield config
         return
     with tempfile.TemporaryDirectory(prefix="relay-") as folder:
         url = f"sqlite:///{Path(folder) / 'empty.db'}"
-        storage = config.storage.model_copy(update={"url": url})
-        empty = open_store(replace(config, storage=storage), SystemClock())
+        empty = replace(config, storage=config.storage.model_copy(update={"url": url}))
+        open_store(empty, SystemClock()).close()
+        yield empty
+
+
+@contextlib.asynccontextmanager
+async def looking(config: Config) -> AsyncIterator[Store]:
+    """What the bot knows and remembers, to be read only; a bot that never ran knows nothing."""
+    with ever_run(config) as found, _store(found) as store:
+        yield store
+
+
+@contextlib.contextmanager
+def rehearsing(config: Config, clock: Clock) -> Iterator[RehearsedStore]:
+    """The same with a copy of what plugins remember, which may be changed and is lost afterwards."""
+    with ever_run(config) as found:
+        store = RehearsedStore(found.database, clock)
         try:
-            yield empty
+            yield store
         finally:
-            empty.close()
+            store.close()
 
 
 @contextlib.asynccontextmanager

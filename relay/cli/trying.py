@@ -6,9 +6,6 @@ import asyncio
 import contextlib
 import json as jsonlib
 import sys
-import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +15,7 @@ from rich.text import Text as Styled
 
 from relay.bounds import confine
 from relay.cli import completion, texts
-from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Ids, Json, configured, quietly_loaded
+from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Ids, Json, configured, quietly_loaded, rehearsing
 from relay.cli.screen import clean, print_json, screen
 from relay.cli.tables import Column, View, print_table
 from relay.cli.traces import print_trace
@@ -27,13 +24,13 @@ from relay.clock import SystemClock
 from relay.config import Config
 from relay.errors import ConfigurationError, RefusalError
 from relay.operating.questions import Line, line_asked
-from relay.roles import build_rehearsal, open_store
-from relay.store.protocol import Row, Store
+from relay.roles import build_rehearsal
+from relay.store.protocol import Row
 from relay.wire.content import text_of
 
 HELP = """What the bot would do with a text: its decisions, and why. Nothing is sent, nothing is remembered.
 
-The plugins run as they would in the live bot, over what they remember now, with `ctx.dry_run` set.
+The plugins run as they would in the live bot, over a copy of what they remember, with `ctx.dry_run` set.
 
 Examples:
 
@@ -108,28 +105,8 @@ def rehearsed(config: Config, line: Line) -> Row:
     loading = quietly_loaded(config)
     if loading.problems:
         raise ConfigurationError(tuple(loading.problems), config.bot.language)
-    with _memory(config) as store, contextlib.redirect_stdout(sys.stderr):
+    with rehearsing(config, SystemClock()) as store, contextlib.redirect_stdout(sys.stderr):
         return asyncio.run(build_rehearsal(config, store, SystemClock(), loading).say(line))
-
-
-@contextlib.contextmanager
-def _memory(config: Config) -> Iterator[Store]:
-    """What the bot knows and remembers, to be read only; a bot that never ran knows nothing."""
-    if config.database.is_file():
-        store: Store = open_store(config, SystemClock(), read_only=True)
-        try:
-            yield store
-        finally:
-            store.close()
-        return
-    with tempfile.TemporaryDirectory(prefix="relay-") as folder:
-        url = f"sqlite:///{Path(folder) / 'empty.db'}"
-        storage = config.storage.model_copy(update={"url": url})
-        store = open_store(replace(config, storage=storage), SystemClock())
-        try:
-            yield store
-        finally:
-            store.close()
 
 
 def _show(config: Config, told: Told, *, ids: bool) -> None:

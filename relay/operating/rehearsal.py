@@ -1,4 +1,4 @@
-"""What the bot would do: the live bot's pipeline and plugins; nothing is written, nothing sent."""
+"""What the bot would do: the live pipeline and plugins, over a copy of their memory; nothing is sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from relay.operating.questions import Line, refuse_others
 from relay.operating.report import Report, names_of
 from relay.routing.loader import Found
 from relay.routing.pipeline import Pipeline
-from relay.store.protocol import Row, Store
+from relay.store.protocol import Row
+from relay.store.sqlite.rehearsing import RehearsedStore
 from relay.store.values import NewDelivery, Routing, TraceLine
 from relay.wire.entries import PRIVATE, ROOM
 
@@ -31,7 +32,7 @@ class Rehearsal:
     """Takes messages through the pipeline and tells decisions and trace, in the contract's shape."""
 
     def __init__(
-        self, config: Config, store: Store, pipeline: Pipeline, clock: Clock, failed: Failed = ()
+        self, config: Config, store: RehearsedStore, pipeline: Pipeline, clock: Clock, failed: Failed = ()
     ) -> None:
         """`failed` are plugins that did not load, and so have no say."""
         self._config = config
@@ -49,9 +50,10 @@ class Rehearsal:
         return await self.of(self._message(line, account, own=line.sender in ours))
 
     async def of(self, message: Message) -> Row:
-        """What would happen if this message was received now."""
+        """What would happen if this message was received now, after those that were rehearsed before it."""
         routing = await self._pipeline.run(NUMBER, message, dry_run=True)
-        self._pipeline.stored(routing)  # it never will be: the next message finds memory as it was
+        await self._store.remember(routing)
+        self._pipeline.stored(routing)
         decisions = decisions_of(routing.deliveries)
         trace = [asdict(each) for each in (*self._not_loaded(), *routing.trace)]
         return {

@@ -14,13 +14,13 @@ from typing import TypeVar
 
 import structlog
 
-from relay.authoring.message import Message
 from relay.clock import CLOCKS_DIFFER, Clock
 from relay.errors import StorageError
 from relay.routing.blackbox import BlackBox
 from relay.routing.calls import ExhaustedError
 from relay.routing.occasions import Occasions
 from relay.routing.pipeline import Pipeline
+from relay.routing.received import message_of
 from relay.routing.standing import Standing
 from relay.routing.suspects import Verdict, judge
 from relay.store.protocol import Store
@@ -332,7 +332,7 @@ class Router:
             raise
 
     async def _route(self, claimed: StoredMessage) -> None:
-        message = _message(claimed, self._settings.zone)
+        message = message_of(claimed, self._settings.zone)
         routing = await self._insist(lambda: self.pipeline.run(claimed.id, message))
         finished = await self._insist(lambda: self._store.finish(routing, self._settings.expire_after))
         self._claimed.discard(claimed.id)
@@ -374,27 +374,3 @@ class Router:
         finally:
             for each in waits:
                 each.cancel()
-
-
-def _message(stored: StoredMessage, zone: dt.tzinfo) -> Message:
-    return Message(
-        id=f"m{stored.id}",
-        svrid=stored.svrid,
-        account=stored.account,
-        chat=stored.chat,
-        chat_type=stored.chat_type,
-        sender=stored.sender,
-        type=stored.type,
-        time=_said_at(stored, zone),
-        raw=stored.raw,
-        own=bool(stored.own),
-        late=bool(stored.late),
-    )
-
-
-def _said_at(stored: StoredMessage, zone: dt.tzinfo) -> dt.datetime:
-    """The message's own time, or that of its receipt where its own is beyond the calendar."""
-    try:
-        return dt.datetime.fromtimestamp(stored.time / 1000, zone)
-    except (OverflowError, ValueError, OSError):
-        return dt.datetime.fromtimestamp(stored.received_at / 1000, zone)

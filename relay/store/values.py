@@ -72,6 +72,27 @@ class StoredMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which received messages are to be rehearsed: those for plugins, of these chats (none: all), `since`.
+
+    With `own` also those that our staff typed, which were skipped as own while nobody asked for them.
+    """
+
+    chats: tuple[str, ...] = ()
+    since: int = 0
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """So many messages lie between two ids, both included."""
+
+    count: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Damaged:
     """A body, or a part of one, that could not be read, and which check it failed."""
 

@@ -20,6 +20,9 @@ SELECT id, account, wx_svrid, chat, chat_type, sender, type, time,
        CASE late WHEN 1 THEN min(time - {PLATFORM_AHEAD}, received_at) ELSE received_at END
 FROM messages INDEXED BY messages_new WHERE state = 'waiting' AND own IS NULL ORDER BY id LIMIT ?
 """
+_AS_NEW = _NEW.replace(
+    "INDEXED BY messages_new WHERE state = 'waiting' AND own IS NULL ORDER BY id LIMIT ?", "WHERE id = ?"
+)
 
 
 class _Candidate(NamedTuple):
@@ -134,6 +137,12 @@ def _refusal_of_own(connection: apsw.Connection, new: _Candidate, include_own: b
     if new.sender != new.account:
         return "own, and heard by another of our accounts"
     return "own, and may be an echo" if _may_be_echo(connection, new) else None
+
+
+def staff_typed(connection: apsw.Connection, message: int) -> bool:
+    """Whether nothing that we sent can have come back in a message of ours that was skipped."""
+    row = ask.first(connection, _AS_NEW, (message,))
+    return row is not None and not _may_be_echo(connection, _Candidate._make(row))
 
 
 def _may_be_echo(connection: apsw.Connection, new: _Candidate) -> bool:

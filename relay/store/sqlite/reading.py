@@ -64,12 +64,16 @@ class ReadOnlyDatabase:
         self._connection.close()
 
 
-def _open(path: Path) -> apsw.Connection:
+def address_of(path: Path) -> str:
+    """By which SQLite opens a file to be read only."""
     # Beside a file in a folder that is not ours to write, SQLite cannot coordinate with writers; where
     # none has left a log, there is none, and the file can be read as it is.
     alone = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
-    address = f"file:{quote(str(path.absolute()))}?mode=ro{'&immutable=1' if alone else ''}"
-    connection = apsw.Connection(address, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    return f"file:{quote(str(path.absolute()))}?mode=ro{'&immutable=1' if alone else ''}"
+
+
+def _open(path: Path) -> apsw.Connection:
+    connection = apsw.Connection(address_of(path), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
     connection.set_busy_timeout(BUSY_TIMEOUT)
     connection.pragma("query_only", True)
     return connection
