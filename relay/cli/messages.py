@@ -60,7 +60,8 @@ async def _ask(config: Config, chats: list[str], since: str | None, limit: str |
         return await report.messages(chats=chats, since=since, limit=limit)
 
 
-def _id(row: Row, _: View) -> Styled:
+def message_id(row: Row, _: View) -> Styled:
+    """The id, for people."""
     return Styled(str(row["id"]), "dim")
 
 
@@ -70,7 +71,8 @@ def _sender(row: Row, view: View) -> Styled:
     return view.who(row["sender"])
 
 
-def _text(row: Row, view: View) -> Styled:
+def message_text(row: Row, view: View) -> Styled:
+    """What was said, or what kind of message it was."""
     text = clean(str(row["text"]))
     return Styled(text) if text else Styled(f"[{view.word(texts.TYPES, row['type'])}]", "dim")
 
@@ -85,12 +87,12 @@ def told_reason(row: Row, view: View) -> str:
 
 
 COLUMNS = (
-    Column(texts.ID, _id),
+    Column(texts.ID, message_id),
     Column(texts.TIME, lambda row, view: view.when(row["received_at"])),
     Column(texts.CHAT, lambda row, view: view.who(row["chat"]), from_width=50),
     Column(texts.SENDER, _sender, from_width=66),
     Column(texts.TYPE, lambda row, view: view.word(texts.TYPES, row["type"]), from_width=100),
-    Column(texts.TEXT, _text, share=1),
+    Column(texts.TEXT, message_text, share=1),
     Column(texts.STATE, _state),
     Column(texts.REASON, told_reason, from_width=130),
 )

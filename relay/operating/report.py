@@ -141,6 +141,12 @@ class Report:
         )
         return await self._named(rows, ("account", "chat", "sender"))
 
+    async def received(self, numbers: Sequence[int]) -> dict[str, Row]:
+        """Those of these messages that are still kept, by their ids, with names where they are known."""
+        found = [await self._store.message(number) for number in numbers]
+        rows = await self._named([each for each in found if each], ("account", "chat", "sender"))
+        return {str(row["id"]): row for row in rows}
+
     async def explain(self, word: str) -> Row | None:
         """A message by our id or its svrid, with trace and deliveries; None where there is no such one."""
         number = await self._number(word)

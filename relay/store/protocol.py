@@ -25,6 +25,7 @@ from relay.store.values import (
     Gap,
     Identified,
     Intent,
+    NewDelivery,
     Operated,
     Pause,
     Repair,
@@ -32,11 +33,13 @@ from relay.store.values import (
     Routing,
     Settled,
     Signal,
+    Span,
     StoredMessage,
     Tracked,
     Turn,
     Unknown,
     Verdict,
+    Wanted,
 )
 from relay.wire.entries import Entry
 from relay.wire.notifications import Reading
@@ -286,6 +289,17 @@ class Store(Protocol):
 
     async def counters(self) -> dict[str, int]:
         """Every counter that outlives a process."""
+
+    async def span(self, wanted: Wanted) -> Span:
+        """How many messages are wanted, and between which ids they are."""
+
+    async def stretch(
+        self, wanted: Wanted, span: Span, after: int, limit: int
+    ) -> tuple[list[StoredMessage], int]:
+        """The next of these messages, in the order received, and behind which id there are more; 0: none."""
+
+    async def decided(self, messages: Sequence[int]) -> dict[int, list[NewDelivery]]:
+        """What was decided about these messages when they came."""
 
     async def observed(self) -> list[Row]:
         """For each plugin and rule that only observes, on how many messages of the last day it would act."""

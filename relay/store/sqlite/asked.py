@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from relay.clock import Clock
-from relay.store.sqlite import explaining, figures, observing, queries
+from relay.store.sqlite import explaining, figures, observing, queries, replaying
 from relay.store.sqlite.connection import Database
 from relay.store.sqlite.reading import ReadOnlyDatabase
-from relay.store.values import Figures
+from relay.store.values import Figures, NewDelivery, Span, StoredMessage, Wanted
 
 
 class Asked:
@@ -56,6 +56,17 @@ class Asked:
 
     async def counters(self) -> dict[str, int]:
         return await self._db.read(queries.counters)
+
+    async def span(self, wanted: Wanted) -> Span:
+        return await self._db.read(lambda db: replaying.span(db, wanted))
+
+    async def stretch(
+        self, wanted: Wanted, span: Span, after: int, limit: int
+    ) -> tuple[list[StoredMessage], int]:
+        return await self._db.read(lambda db: replaying.stretch(db, wanted, span, after, limit))
+
+    async def decided(self, messages: Sequence[int]) -> dict[int, list[NewDelivery]]:
+        return await self._db.read(lambda db: replaying.decided(db, messages))
 
     async def observed(self) -> list[queries.Row]:
         now = self._clock.now()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Never, TypeVar
 
@@ -17,7 +16,7 @@ from relay.store.sqlite.agenda import Agenda
 from relay.store.sqlite.connection import BUSY_TIMEOUT
 from relay.store.sqlite.reading import ReadOnlyDatabase, address_of
 from relay.store.sqlite.transactions import A, Bulk, Work
-from relay.store.values import NewDelivery, Routing, Span, StoredMessage, Wanted
+from relay.store.values import Routing
 
 T = TypeVar("T")
 
@@ -95,17 +94,3 @@ class RehearsedStore(SqliteStore):
     async def begin_before(self, moment: int) -> None:
         """Forget what belongs to a time after this: questions that wait, and whatever ends by itself."""
         await self._db.write(lambda db: replaying.forget(db, moment))
-
-    async def span(self, wanted: Wanted) -> Span:
-        """How many messages are wanted, and between which ids."""
-        return await self._db.read(lambda db: replaying.span(db, wanted))
-
-    async def stretch(
-        self, wanted: Wanted, span: Span, after: int, limit: int
-    ) -> tuple[list[StoredMessage], int]:
-        """The next of these messages, in the order received, and behind which id there are more; 0: none."""
-        return await self._db.read(lambda db: replaying.stretch(db, wanted, span, after, limit))
-
-    async def decided(self, messages: Sequence[int]) -> dict[int, list[NewDelivery]]:
-        """What was decided then about these messages."""
-        return await self._db.read(lambda db: replaying.decided(db, messages))
