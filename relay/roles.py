@@ -200,15 +200,19 @@ def build_pipeline(
     plugins: Sequence[Loaded],
     box: BlackBox | None = None,
     witness: Witness | None = None,
+    aging: Clock | None = None,
 ) -> Pipeline:
-    """The one way from a message to decisions, for the live bot, for rehearsals and for tests."""
+    """The one way from a message to decisions, for the live bot, for rehearsals and for tests.
+
+    `aging` is the clock by which names grow old, where `clock` leaps from message to message.
+    """
     from relay.authoring.names import Names
     from relay.authoring.state import StateBook
     from relay.routing.calls import Calls
     from relay.routing.conversations import Conversations
     from relay.routing.pipeline import Memory, Pipeline
 
-    names = Names(store, clock, _given_names(config))
+    names = Names(store, aging or clock, _given_names(config))
     memory = Memory(StateBook(store, clock), names, Conversations(store))
     return Pipeline(plugins, clock, config.bot.zone, config.chats.resolve, memory, Calls(box), witness)
 

@@ -19,6 +19,7 @@ from typing import NoReturn
 from relay import log as logging
 from relay.bounds import confine
 from relay.cli import replay_texts
+from relay.clock import SystemClock
 from relay.config import Config
 from relay.errors import Problem, RefusalError, RelayError, StorageError
 from relay.language import Text
@@ -166,6 +167,7 @@ def _silence() -> None:
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)
+    sys.stdout = sys.stderr = os.fdopen(nothing, "w", encoding="utf-8")
     logging.configure("critical", colour=False, secrets=(), json=True)
 
 
@@ -174,7 +176,7 @@ async def _rehearse(config: Config, database: Path, pipe: Connection, memory: mm
     clock, box = PastClock(), BlackBox(memory)
     loading = load_plugins(config)
     store = RehearsedStore(database, clock)
-    pipeline = build_pipeline(config, store, clock, loading.loaded, box)
+    pipeline = build_pipeline(config, store, clock, loading.loaded, box, aging=SystemClock())
     pipe.send(_ready(config, loading, own=pipeline.includes_own))
     wanted, span = pipe.recv()
     await store.begin_before(wanted.since)
