@@ -19,6 +19,7 @@ from relay.console.rehearsals import Rehearse
 from relay.operating.questions import line_asked
 from relay.roles import build_rehearsal, load_plugins, open_store
 from relay.store.sqlite import SqliteStore
+from relay.store.sqlite.rehearsing import RehearsedStore
 from relay.testing import SECRETS, Bot, ManualClock, asgi_call
 
 ACCOUNT = "1688850000000001"
@@ -56,13 +57,17 @@ class Door:
         return create_console(config, self.store, load_plugins(config), self.clock)
 
 
-def rehearsing(config: Config, store: SqliteStore, clock: ManualClock) -> Rehearse:
+def rehearsing(config: Config, clock: ManualClock) -> Rehearse:
     """`POST /api/try` in this process: what the child would print, without the second that it takes."""
     loading = load_plugins(config)
 
     async def rehearse(asked: bytes) -> Response:
         line = line_asked(**json.loads(asked), chats=config.chats)
-        return JSONResponse(await build_rehearsal(config, store, clock, loading).say(line))
+        copy = RehearsedStore(config.database, clock)
+        try:
+            return JSONResponse(await build_rehearsal(config, copy, clock, loading).say(line))
+        finally:
+            copy.close()
 
     return rehearse
 
@@ -84,7 +89,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     clock = asyncio.run(_fill(folder))
     config = load(folder / "bot.toml", SECRETS)
     store = open_store(config, clock)
-    app = create_console(config, store, load_plugins(config), clock, rehearsing(config, store, clock))
+    app = create_console(config, store, load_plugins(config), clock, rehearsing(config, clock))
     yield Door(config, store, clock, app)
     store.close()
 
