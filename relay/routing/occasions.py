@@ -19,7 +19,7 @@ from relay.routing.life import Life
 from relay.routing.loader import Loaded
 from relay.routing.pipeline import Pipeline
 from relay.routing.suspects import judge
-from relay.store.occasions import Handled, Occasion, OccasionKind, OccasionState, Tick
+from relay.store.occasions import ANY, Handled, Hearing, Occasion, OccasionKind, OccasionState, Tick
 from relay.store.protocol import Store
 from relay.store.values import Identified, TraceLine
 from relay.tasks import Tasks
@@ -59,8 +59,7 @@ class Occasions:
         self._audience = Audience(pipeline, store)
         self._known: tuple[Loaded, ...] | None = None
         self._rhythms: dict[tuple[str, str, str], Rhythm] = {}
-        self._types: Sequence[str] | None = ()  #: of events that somebody wants; None: all
-        self._cursor = 0
+        self._hearing = Hearing({}, 0)
         self._seen = 0
         self._lines: dict[Line, deque[Occasion]] = {}
         self._busy: dict[Line, int] = {}
@@ -124,19 +123,13 @@ class Occasions:
         await self._insist(lambda: self._store.occasions.await_states(wanted))
         await self._learn_events(plugins)
         await self._plan(plugins, gone)
-        self._wanted = bool(wanted or self._rhythms or self._types != ())
+        self._wanted = bool(wanted or self._rhythms or self._hearing.since)
         self._known = plugins
 
     async def _learn_events(self, plugins: Sequence[Loaded]) -> None:
         handlers = [handler for each in plugins for handler in each.bound.events]
-        types = sorted({type_ for handler in handlers for type_ in handler.types})
-        everything = any(not handler.types for handler in handlers)
-        if handlers:
-            if self._types == ():
-                self._cursor = await self._insist(self._store.occasions.hear_events)
-        else:
-            await self._insist(self._store.occasions.heed_no_events)
-        self._types = None if everything else types or ()
+        types = {type_ for handler in handlers for type_ in (handler.types or {ANY})}
+        self._hearing = await self._insist(lambda: self._store.occasions.hear_events(types))
 
     async def _plan(self, plugins: Sequence[Loaded], removed: set[str]) -> None:
         """Let the clocks tick on that did before, and others begin."""
@@ -168,8 +161,8 @@ class Occasions:
         occasions = self._store.occasions
         if self._rhythms:
             await self._tick()
-        if self._types != ():
-            self._cursor = await self._insist(lambda: occasions.take_events(self._cursor, self._types))
+        if self._hearing.since:
+            self._hearing = await self._insist(lambda: occasions.take_events(self._hearing))
         await self._insist(lambda: occasions.time_out(TIMED_OUT_AT_ONCE))
         room = MOST_KNOWN - sum(map(len, self._lines.values()))
         if room <= 0:

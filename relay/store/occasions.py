@@ -5,7 +5,7 @@ Each is handled once: what came of it is stored in one transaction with the fact
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -62,6 +62,23 @@ class Happened:
     account: str
     raw: bytes
     received_at: int
+
+
+ANY = "*"
+"""Stands for every type of event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Which types of events are wanted, each since which number, and up to where that was looked through."""
+
+    since: Mapping[str, int]
+    cursor: int
+
+    def wants(self, number: int, type_: str) -> bool:
+        """Whether somebody is to hear of this event."""
+        since = min(self.since.get(type_, number), self.since.get(ANY, number))
+        return number > since
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +143,11 @@ class Occasions(Protocol):
     async def await_states(self, wanted: Sequence[tuple[str, str]]) -> None:
         """From now on, note changes of deliveries to these states for these plugins, but not of their own."""
 
-    async def hear_events(self) -> int:
-        """Where to look for events from: where the last router was, or what comes from now on."""
+    async def hear_events(self, types: Collection[str]) -> Hearing:
+        """Hear events of these types, and no others; a type that nobody wanted before, from now on."""
 
-    async def heed_no_events(self) -> None:
-        """Nobody wants any now; whoever does later begins with what comes then."""
-
-    async def take_events(self, after: int, types: Sequence[str] | None) -> int:
-        """Queue the events of these types (None: of all) beyond that number; the number to look on from."""
+    async def take_events(self, hearing: Hearing) -> Hearing:
+        """Queue what came beyond that; from where to hear on."""
 
     async def ticks(self) -> list[Tick]:
         """When each clock ticks next."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import apsw
 
 from relay.clock import Clock
-from relay.store.occasions import Handled, Happened, Moved, Occasion, Question, Row, Tick
+from relay.store.occasions import Handled, Happened, Hearing, Moved, Occasion, Question, Row, Tick
 from relay.store.sqlite import conversations, explaining, occasions
 from relay.store.sqlite.connection import Database
 from relay.store.sqlite.reading import ReadOnlyDatabase
@@ -28,18 +29,17 @@ class Agenda:
         if self._db.glance(occasions.awaited) != set(wanted):
             await self._db.write(lambda db: occasions.await_states(db, wanted))
 
-    async def hear_events(self) -> int:
-        return await self._db.write(occasions.hear_events)
+    async def hear_events(self, types: Collection[str]) -> Hearing:
+        known = self._db.glance(occasions.hearing)
+        if set(known.since) == set(types):
+            return known
+        return await self._db.write(lambda db: occasions.hear_events(db, types))
 
-    async def heed_no_events(self) -> None:
-        if self._db.glance(occasions.hears_events):
-            await self._db.write(occasions.heed_no_events)
-
-    async def take_events(self, after: int, types: Sequence[str] | None) -> int:
-        cursor, wanted = self._db.glance(lambda db: occasions.new_events(db, after, types))
+    async def take_events(self, hearing: Hearing) -> Hearing:
+        cursor, wanted = self._db.glance(lambda db: occasions.new_events(db, hearing))
         if wanted:
             await self._db.write(lambda db: occasions.take_events(db, wanted, cursor), synced=False)
-        return cursor
+        return replace(hearing, cursor=cursor)
 
     async def ticks(self) -> list[Tick]:
         return self._db.glance(occasions.ticks)

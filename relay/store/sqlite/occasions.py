@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import apsw
@@ -11,6 +11,7 @@ import apsw
 from relay.store.occasions import (
     Handled,
     Happened,
+    Hearing,
     Moved,
     Occasion,
     OccasionKind,
@@ -69,30 +70,33 @@ def awaited(connection: apsw.Connection) -> set[tuple[str, str]]:
     return {(row[0], row[1]) for row in ask.every(connection, "SELECT state, plugin FROM awaited")}
 
 
-def hear_events(connection: apsw.Connection) -> int:
-    """Begin with what comes from now on, unless somebody has begun before; the number to look on from."""
-    cursor = ask.value(connection, _CURSOR)
-    if cursor is None:
-        cursor = ask.value(connection, "SELECT max(id) FROM events") or 0
-        connection.execute(_SET_CURSOR, (str(cursor),))
-    return int(cursor)
+def hearing(connection: apsw.Connection) -> Hearing:
+    """Which events were wanted, and up to where they were queued."""
+    since = ask.value(connection, "SELECT value FROM meta WHERE key = 'events_wanted'")
+    return Hearing(json.loads(since or "{}"), int(ask.value(connection, _CURSOR) or 0))
 
 
-def hears_events(connection: apsw.Connection) -> bool:
-    """Whether somebody wanted any."""
-    return ask.value(connection, _CURSOR) is not None
+def hear_events(connection: apsw.Connection, types: Collection[str]) -> Hearing:
+    """Let these be wanted, those that were not before from now on."""
+    before = hearing(connection)
+    newest = int(ask.value(connection, "SELECT max(id) FROM events") or 0)
+    since = {type_: before.since.get(type_, newest) for type_ in sorted(types)}
+    cursor = before.cursor if before.since else newest
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('events_wanted', ?)", (json.dumps(since),))
+    connection.execute(_SET_CURSOR, (str(cursor),))
+    return Hearing(since, cursor)
 
 
-def heed_no_events(connection: apsw.Connection) -> None:
-    """Whoever wants some again begins with what comes then."""
-    connection.execute("DELETE FROM meta WHERE key = 'events_handled'")
-
-
-def new_events(connection: apsw.Connection, after: int, types: Sequence[str] | None) -> tuple[int, list[int]]:
-    """How far was looked, and the events of these types up to there."""
-    rows = ask.every(connection, _NEW_EVENTS, (after, LOOKED_THROUGH))
-    wanted = [number for number, kind in rows if types is None or kind in types]
-    return (rows[-1][0] if rows else after), wanted
+def new_events(connection: apsw.Connection, heard: Hearing) -> tuple[int, list[int]]:
+    """How far was looked, and the wanted events up to there."""
+    wanted: list[int] = []
+    cursor = heard.cursor
+    while rows := ask.every(connection, _NEW_EVENTS, (cursor, LOOKED_THROUGH)):
+        wanted += [number for number, kind in rows if heard.wants(number, kind)]
+        cursor = rows[-1][0]
+        if wanted or len(rows) < LOOKED_THROUGH:
+            break
+    return cursor, wanted
 
 
 def take_events(connection: apsw.Connection, ids: Sequence[int], cursor: int) -> None:

@@ -1,0 +1,115 @@
+"""What plugins do when they begin and when they end."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from bots import ANN, EAST, rule
+from routing.test_occasions import clock, told
+from structlog.testing import capture_logs
+
+from relay.errors import PluginError
+
+PLUGIN = """
+from relay import Plugin, Reply
+
+plugin = Plugin("clock")
+
+@plugin.on_start
+async def start(ctx):
+    await ctx.state.increment("starts")
+    if await ctx.state.get("bad"):
+        raise ValueError("no door")
+
+@plugin.on_message
+async def count(message, ctx):
+    return Reply(f"starts {await ctx.state.get('starts')}")
+
+@plugin.on_stop
+def stop(ctx):
+    {stop}
+"""
+
+
+def living(stop: str = "pass") -> str:
+    return PLUGIN.replace("{stop}", stop)
+
+
+@rule
+async def test_on_start_runs_before_the_first_message_and_what_it_remembers_is_stored(tmp_path: Path) -> None:
+    async with clock(tmp_path, living()) as bot:
+        bot.simulator.say(EAST, ANN, "hello")
+        await bot.work()
+        await bot.restart()
+        bot.simulator.say(EAST, ANN, "hello")
+        await bot.work()
+        assert told(bot, "starts") == ["starts 1", "starts 2"]
+
+
+@rule
+async def test_what_does_not_start_did_not_load_and_the_log_says_where(tmp_path: Path) -> None:
+    async with clock(tmp_path, living().replace('if await ctx.state.get("bad")', "if True")) as bot:
+        bot.simulator.say(EAST, ANN, "hello")
+        with capture_logs() as logs:
+            await bot.work()
+        (line,) = [each for each in logs if each["event"] == "plugin_not_loaded"]
+        assert (line["plugin"], line["line"], line["error"]) == (
+            "clock",
+            10,
+            "start failed: ValueError: no door",
+        )
+        assert told(bot, "starts") == []
+        assert await bot.store.state("clock", "starts") is None
+        assert "clock" not in {each.name for each in bot.router.pipeline.plugins}
+
+
+@rule
+async def test_a_start_that_takes_too_long_did_not_load(tmp_path: Path) -> None:
+    toml = '[plugins.clock]\ntimeout = "50ms"\n'
+    slow = 'await asyncio.sleep(60); await ctx.state.increment("starts")'
+    text = "import asyncio\n" + living().replace('await ctx.state.increment("starts")', slow)
+    async with clock(tmp_path, text, toml) as bot:
+        await bot.work()
+        assert "clock" not in {each.name for each in bot.router.pipeline.plugins}
+
+
+@rule
+async def test_on_stop_runs_when_the_router_ends_in_order(tmp_path: Path) -> None:
+    stop = tmp_path / "stopped"
+    async with clock(
+        tmp_path, living(f"import pathlib; pathlib.Path({str(stop)!r}).touch(exist_ok=False)")
+    ) as bot:
+        await bot.work()
+        ended = asyncio.Event()
+        ended.set()
+        with capture_logs() as logs:
+            await bot.router.run(ended)
+            await bot.router.run(ended)
+        assert logs == []  # not twice
+        assert stop.exists()
+
+
+@rule
+async def test_a_stop_that_fails_or_hangs_ends_with_the_bot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.routing.life.MOST_WAIT", 0.05)
+    async with clock(tmp_path, living("import time; time.sleep(0.2)")) as bot:
+        await bot.work()
+        ended = asyncio.Event()
+        ended.set()
+        with capture_logs() as logs:
+            await bot.router.run(ended)
+        assert [each["event"] for each in logs] == ["plugins_stop_late"]
+
+
+@rule
+async def test_whoever_swaps_is_told_what_does_not_start(tmp_path: Path) -> None:
+    async with clock(tmp_path, living().replace('ctx.state.get("bad")', "ctx.nothing")) as bot:
+        (bad,) = [each for each in bot.router.pipeline.plugins if each.name == "clock"]
+        assert bot.router.occasions is not None
+        with pytest.raises(PluginError) as caught:
+            await bot.router.occasions.life.start(bad)
+        assert (caught.value.file, caught.value.line) == (str(tmp_path / "plugins" / "clock.py"), 9)
