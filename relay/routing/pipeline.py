@@ -87,7 +87,7 @@ class Pipeline:
         self.calls = calls or Calls()
         self.parking: Parking | None = None  #: whom the live bot leaves alone for a while
         self._witness = witness
-        self._logs = {each.name: structlog.get_logger(f"plugin.{each.name}") for each in plugins}
+        self._logs: dict[str, structlog.typing.FilteringBoundLogger] = {}
 
     @property
     def plugins(self) -> tuple[Loaded, ...]:
@@ -97,7 +97,6 @@ class Pipeline:
     def swap(self, plugins: Sequence[Loaded]) -> Roster:
         """Let the next message go through these; comes back what those in hand still go through."""
         before, self._roster = self._roster, Roster(plugins)
-        self._logs |= {each.name: structlog.get_logger(f"plugin.{each.name}") for each in plugins}
         return before
 
     @property
@@ -225,12 +224,18 @@ class Pipeline:
         call = Call(said.number, loaded, handler, given, ctx, said.about)
         return await self._decide(call, page, own, outbox, trace)
 
+    def _log(self, plugin: str) -> structlog.typing.FilteringBoundLogger:
+        """A plugin's own, also of one that is not in the roster yet."""
+        if plugin not in self._logs:
+            self._logs[plugin] = structlog.get_logger(f"plugin.{plugin}")
+        return self._logs[plugin]
+
     def _context(
         self, said: Said, loaded: Loaded, page: StatePage, own: Trace, match: Mapping[str, str]
     ) -> Context:
         return Context(
             settings=loaded.settings,
-            log=self._logs[loaded.name],
+            log=self._log(loaded.name),
             now=said.now,
             plugin=loaded.name,
             trace=own,

@@ -6,11 +6,15 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from bots import ANN, EAST, rule
+from bots import ANN, EAST, make_bot, rule
 from routing.test_occasions import clock, told
 from structlog.testing import capture_logs
 
+from relay.config import load
 from relay.errors import PluginError
+from relay.roles import offers
+from relay.routing.swap import Swap
+from relay.testing import SECRETS
 
 PLUGIN = """
 from relay import Plugin, Reply
@@ -113,3 +117,18 @@ async def test_whoever_swaps_is_told_what_does_not_start(tmp_path: Path) -> None
         with pytest.raises(PluginError) as caught:
             await bot.router.occasions.life.start(bad)
         assert (caught.value.file, caught.value.line) == (str(tmp_path / "plugins" / "clock.py"), 9)
+
+
+@rule
+async def test_a_plugin_that_comes_while_the_bot_runs_is_started_with_its_memory(tmp_path: Path) -> None:
+    async with make_bot(folder=tmp_path, configured=True) as bot:
+        await bot.work()
+        (tmp_path / "plugins").mkdir()
+        (tmp_path / "plugins" / "clock.py").write_text(living())
+        occasions = bot.router.occasions
+        assert occasions is not None
+        swap = Swap(bot.router.pipeline, occasions.life)
+        await swap.take(offers(load(bot.folder / "bot.toml", SECRETS)))
+        bot.simulator.say(EAST, ANN, "hello")
+        await bot.work()
+        assert told(bot, "starts") == ["starts 1"]
