@@ -10,7 +10,7 @@ from pathlib import Path
 
 COMMANDS = (
     *("demo", "init", "check", "run", "status", "messages", "explain", "deliveries", "retry", "discard"),
-    *("diagnose", "backup", "forget", "try", "replay", "plugins", "sim"),
+    *("conversations", "diagnose", "backup", "forget", "try", "replay", "plugins", "sim"),
 )
 """In the order in which somebody new needs them; each is a module here."""
 

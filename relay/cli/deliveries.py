@@ -87,7 +87,11 @@ def _error(row: Row, view: View) -> Styled:
 COLUMNS = (
     Column(texts.ID, lambda row, _: Styled(str(row["id"]), "dim")),
     Column(texts.TIME, lambda row, view: view.when(row["updated_at"])),
-    Column(texts.MESSAGE, lambda row, _: Styled(str(row["message_id"]), "dim"), from_width=70),
+    Column(
+        texts.MESSAGE,
+        lambda row, _: Styled(str(row["message_id"] or row["occasion_id"]), "dim"),
+        from_width=70,
+    ),
     Column(texts.KIND, lambda row, view: view.word(texts.KINDS, row["kind"]), from_width=90),
     Column(texts.ACCOUNT, lambda row, view: view.who(row["account"]), from_width=130),
     Column(texts.TARGET, lambda row, view: view.who(row["target"])),

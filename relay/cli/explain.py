@@ -13,6 +13,7 @@ from rich.text import Text as Styled
 from relay.cli import texts
 from relay.cli.deliveries import COLUMNS as DELIVERIES
 from relay.cli.messages import told_reason
+from relay.cli.occasion import show_occasion, show_occasions
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Ids, Json, configured, reporting
 from relay.cli.screen import clean, print_json, screen
 from relay.cli.tables import View, coloured, names_in, print_table
@@ -30,6 +31,7 @@ Examples:
 
 - `relay explain m12` — our own id, as `relay messages` lists it
 - `relay explain 1095000000000000123` — the platform's svrid
+- `relay explain o3` — what else a plugin was called for: an event, a tick, a time-out
 - `relay explain m12 --json` — for programs
 """
 
@@ -38,7 +40,7 @@ Told = Any
 
 
 def explain(
-    message: Annotated[str, typer.Argument(metavar="ID", help="m12 or 12, or the platform's svrid.")],
+    message: Annotated[str, typer.Argument(metavar="ID", help="m12 or 12, or the platform's svrid; or o3.")],
     config: ConfigPath = DEFAULT_CONFIG,
     ids: Ids = False,
     json: Json = False,
@@ -54,7 +56,7 @@ def explain(
 
 async def _ask(config: Config, message: str) -> Row:
     async with reporting(config) as report:
-        told = await report.explain(message)
+        told = await report.occasion(message) or await report.explain(message)
     if told is None:
         raise RefusalError(NO_MESSAGE, NO_MESSAGE_HINT, {"id": message}, exit_code=1)
     return told
@@ -65,6 +67,9 @@ def _show(config: Config, told: Told, *, ids: bool) -> None:
     names = names_in([told], ("account", "chat", "sender"))
     names |= names_in(told["deliveries"], ("account", "target"))
     view = View(config, SystemClock().now(), console.width, names, ids=ids)
+    if "kind" in told:
+        show_occasion(console, told, view)
+        return
     _show_message(console, told, view)
     console.print(Styled(view.said(texts.TRACE), "bold"))
     if told["trace"]:
@@ -78,6 +83,7 @@ def _show(config: Config, told: Told, *, ids: bool) -> None:
         print_table(console, DELIVERIES, told["deliveries"], view, whole=True)
     else:
         console.print(view.said(texts.NO_DELIVERIES), style="dim")
+    show_occasions(console, told["occasions"], view)
 
 
 def _show_message(console: Console, told: Told, view: View) -> None:

@@ -73,6 +73,17 @@ _CHINESE = (
     (r"it is being tried again", "正在重新试它"),
     (r"the router died in (\S+)", r"路由进程在 \1 里退出"),
     (r"(\w+) decided nothing", r"\1 没有决定"),
+    (r"for (\S+), the answer goes to (\S+)", r"\1 之内，回答交给 \2"),
+    (r"to a question: it goes to (\S+)", r"回答了提问，交给 \1"),
+    (r"the conversation ends: there is no (\S+) any more", r"对话结束：已经没有 \1"),
+    (r"waits no longer for (\S+) in (\S+)", r"不再等 \1 在 \2 里回答"),
+    (r"it takes a chat and a sender to end a conversation", "结束对话要写明会话和人"),
+    (r"there is no message to (reply to|forward)", "没有消息可回复或转发"),
+    (r"no account of ours was heard in (\S+)", r"没有我方账号在 \1 里听到过消息"),
+    (r"no plugin that runs has registered for it", "没有正在运行的插件登记过它"),
+    (r"there is no (\S+\.\S+) any more", r"已经没有 \1"),
+    (r"the (event|delivery) is not kept any more", "它已被清理"),
+    (r"deliveries that tell of deliveries go in a circle", "投递引出投递，绕成了圈"),
     (r"did not load: (.+)", r"没有加载：\1"),
 )
 """What may stand there, and how it is said in Chinese; parts are joined by semicolons."""

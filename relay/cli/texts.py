@@ -115,16 +115,6 @@ PLUGIN = Text("插件", "plugin")
 DECISION = Text("判断", "decision")
 DURATION = Text("耗时", "took")
 SVRID = Text("平台编号", "svrid")
-DECISIONS = {
-    "no": Text("不符", "no"),
-    "forward": Text("转发", "forward"),
-    "send": Text("发送", "send"),
-    "reply": Text("回复", "reply"),
-    "stop": Text("到此为止", "stop"),
-    "error": Text("出错", "error"),
-    "set_aside": Text("搁置", "set aside"),
-    "would": Text("本会", "would"),
-}
 NOT_ROUTED_YET = Text("还没有轮到它。", "Its turn has not come yet.")
 NOT_ROUTED = Text("没有交给插件。", "It was not for the plugins.")
 DECISIONS_MADE = Text("会做什么", "What the bot would do")

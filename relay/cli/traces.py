@@ -12,6 +12,7 @@ from relay.cli import texts
 from relay.cli.screen import clean
 from relay.cli.stored import told
 from relay.cli.tables import Column, View, print_table
+from relay.language import Text
 from relay.store.protocol import Row
 
 _ID = re.compile(r"R:\d+|(?<!\d)\d{10,}(?!\d)")
@@ -24,6 +25,21 @@ COLOURS = {
     "would": "cyan",
     "no": "dim",
     "error": "bold red",
+}
+
+
+DECISIONS = {
+    "no": Text("不符", "no"),
+    "forward": Text("转发", "forward"),
+    "send": Text("发送", "send"),
+    "reply": Text("回复", "reply"),
+    "stop": Text("到此为止", "stop"),
+    "error": Text("出错", "error"),
+    "set_aside": Text("搁置", "set aside"),
+    "would": Text("本会", "would"),
+    "ask": Text("提问", "ask"),
+    "answer": Text("回答", "answer"),
+    "end": Text("结束对话", "end"),
 }
 
 
@@ -40,7 +56,7 @@ def reason(text: object, view: View) -> str:
 
 def _decision(row: Row, view: View) -> Styled:
     decision = str(row["decision"])
-    return Styled(view.word(texts.DECISIONS, decision), COLOURS.get(decision, ""))
+    return Styled(view.word(DECISIONS, decision), COLOURS.get(decision, ""))
 
 
 COLUMNS = (

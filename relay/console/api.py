@@ -19,9 +19,11 @@ from relay.console.refusals import NO_LINE
 from relay.console.rehearsals import Rehearse
 from relay.errors import RefusalError
 from relay.language import Language
+from relay.operating.conversations import conversation_asked
 from relay.operating.operator import DISCARD, RETRY, Operator, Wish
 from relay.operating.questions import delivery_asked, line_asked, refuse_others, unknown_words
 from relay.operating.report import NO_MESSAGE, NO_MESSAGE_HINT, Report
+from relay.wire.scalars import storable
 
 
 class _Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +69,9 @@ class Api:
             "deliveries": self._deliveries,
             "retry": self._retry,
             "discard": self._discard,
+            "occasion": self._occasion,
+            "conversations": self._conversations,
+            "cancel": self._cancel,
             "try": self._try,
             "metrics": self._metrics,
             "openapi": self._openapi,
@@ -140,6 +145,30 @@ class Api:
 
     async def _discard(self, request: Request) -> JSONResponse:
         return await self._operate(request, DISCARD)
+
+    async def _occasion(self, request: Request) -> JSONResponse:
+        """404 where there is no such one."""
+        _Asked(request, ())
+        word = request.path_params["id"]
+        told = await self._report.occasion(word)
+        if told is None:
+            refusal = RefusalError(NO_MESSAGE, NO_MESSAGE_HINT, {"id": storable(word)})
+            return JSONResponse(refusal.told(self._language), 404)
+        return JSONResponse(told)
+
+    async def _conversations(self, request: Request) -> JSONResponse:
+        asked = _Asked(request, ("chat",))
+        return JSONResponse(await self._report.conversations(asked.every("chat")))
+
+    async def _cancel(self, request: Request) -> JSONResponse:
+        """404 where there is no such conversation any more."""
+        _Asked(request, ())
+        try:
+            number = conversation_asked(request.path_params["id"])
+        except RefusalError as exc:
+            return JSONResponse(exc.told(self._language), 404)
+        (outcome,) = await self._operator.cancel([number])
+        return JSONResponse(outcome, 200 if outcome["done"] else 404)
 
     async def _operate(self, request: Request, wish: Wish) -> JSONResponse:
         """200 where it was done, 404 where there is no such delivery, 409 where its state forbids it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from relay.console.schemas import DELIVERY_ID, MESSAGE_ID, Schema, named
+from relay.console.schemas import CONVERSATION_ID, DELIVERY_ID, MESSAGE_ID, OCCASION_ID, Schema, named
 from relay.operating.questions import DELIVERY_STATES, MOST
 
 JSON = "application/json"
@@ -47,6 +47,7 @@ STATE = Parameter("state", {"type": "string", "enum": [*DELIVERY_STATES]}, "Deli
 MESSAGE = Parameter("message", MESSAGE_ID, "Deliveries of this message.")
 
 ERROR = named("Error")
+ERROR_OR_ENDED: Schema = {"anyOf": [ERROR, named("Ended")]}
 REFUSED = {400: ERROR, 503: ERROR}
 
 OPERATIONS = (
@@ -96,6 +97,30 @@ OPERATIONS = (
         "Drop a delivery that is held, failed, expired or queued.",
         {200: named("Outcome"), 404: named("Unknown"), 409: named("Conflict"), **REFUSED},
         at={"id": DELIVERY_ID},
+    ),
+    Operation(
+        "occasion",
+        "GET",
+        "/api/occasions/{id}",
+        "What plugins were called for beside messages, such as a tick: what they said, and where it went.",
+        {200: named("OccasionExplained"), 404: ERROR, **REFUSED},
+        at={"id": OCCASION_ID},
+    ),
+    Operation(
+        "conversations",
+        "GET",
+        "/api/conversations",
+        "Questions that wait for an answer, those first that end first.",
+        {200: {"type": "array", "items": named("Conversation")}, **REFUSED},
+        (CHAT,),
+    ),
+    Operation(
+        "cancel",
+        "POST",
+        "/api/conversations/{id}/cancel",
+        "End a conversation without calling anybody: the next message is like any other.",
+        {200: named("Ended"), 404: ERROR_OR_ENDED, **REFUSED},
+        at={"id": CONVERSATION_ID},
     ),
     Operation(
         "try",

@@ -8,6 +8,7 @@ from relay.config import Chats
 from relay.config.chats import CHAT_ID
 from relay.operating.questions import DELIVERY_STATES, LONGEST_ID, LONGEST_TEXT, MESSAGE_STATES
 from relay.operating.report import ANSWERS
+from relay.store.occasions import OccasionKind, OccasionState
 from relay.store.states import LEFT, DeliveryKind, Evidence
 
 Schema = Mapping[str, object]
@@ -24,6 +25,8 @@ MAYBE_NUMBER: Schema = {"type": ["integer", "null"], "minimum": 0}
 MAYBE: Schema = {"type": ["string", "null"]}
 NAMES: Schema = {"type": "object", "additionalProperties": TEXT}
 MESSAGE_ID: Schema = {"type": "string", "pattern": "^[mM]?[0-9]{1,18}$"}
+OCCASION_ID: Schema = {"type": "string", "pattern": "^[oO][0-9]{1,18}$"}
+CONVERSATION_ID: Schema = {"type": "string", "pattern": "^[cC]?[0-9]{1,18}$"}
 DELIVERY_ID: Schema = {"type": "string", "pattern": "^[dD]?[0-9]{1,18}$"}
 
 
@@ -73,7 +76,11 @@ MESSAGE: dict[str, Schema] = {
 }
 DELIVERY: dict[str, Schema] = {
     "id": DELIVERY_ID,
-    "message_id": MESSAGE_ID,
+    "message_id": {"type": ["string", "null"]},
+    "occasion_id": {
+        "type": ["string", "null"],
+        "description": "What else it came of, where it is no message.",
+    },
     "kind": one_of(DeliveryKind),
     "account": TEXT,
     "target": TEXT,
@@ -87,6 +94,31 @@ DELIVERY: dict[str, Schema] = {
     "rule": TEXT,
     "account_name": NAME,
     "target_name": NAME,
+}
+OCCASION: dict[str, Schema] = {
+    "id": OCCASION_ID,
+    "kind": one_of(OccasionKind),
+    "plugin": TEXT,
+    "handler": TEXT,
+    "account": TEXT,
+    "chat": TEXT,
+    "sender": TEXT,
+    "message_id": MAYBE,
+    "delivery_id": MAYBE,
+    "became": TEXT,
+    "event": TEXT,
+    "at": TIME,
+    "state": one_of(OccasionState),
+    "reason": MAYBE,
+    "attempts": NUMBER,
+}
+CONVERSATION: dict[str, Schema] = {
+    "id": CONVERSATION_ID,
+    **dict.fromkeys(("plugin", "chat", "sender", "account", "handler", "on_timeout"), TEXT),
+    "message_id": MAYBE,
+    "since": TIME,
+    "until": TIME,
+    **dict.fromkeys(("account_name", "chat_name", "sender_name"), NAME),
 }
 TRACE_LINE = shape(
     {"plugin": TEXT, "rule": TEXT, "decision": TEXT, "reason": TEXT, "ms": {"type": "number", "minimum": 0}}
@@ -154,7 +186,25 @@ SCHEMAS: Mapping[str, Schema] = {
     "Error": shape(COMPLAINT),
     "Message": shape(MESSAGE),
     "Delivery": shape(DELIVERY),
-    "Explained": shape({**MESSAGE, "trace": rows(named("TraceLine")), "deliveries": rows(named("Delivery"))}),
+    "Explained": shape(
+        {
+            **MESSAGE,
+            "trace": rows(named("TraceLine")),
+            "deliveries": rows(named("Delivery")),
+            "occasions": rows(named("Occasion")),
+        }
+    ),
+    "Occasion": shape(OCCASION),
+    "OccasionExplained": shape(
+        {
+            **OCCASION,
+            **dict.fromkeys(("account_name", "chat_name", "sender_name"), NAME),
+            "trace": rows(named("TraceLine")),
+            "deliveries": rows(named("Delivery")),
+        }
+    ),
+    "Conversation": shape(CONVERSATION),
+    "Ended": shape({"id": CONVERSATION_ID, "done": FLAG}, **COMPLAINT),
     "TraceLine": TRACE_LINE,
     "Status": shape(
         {

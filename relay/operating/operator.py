@@ -9,6 +9,7 @@ from typing import NamedTuple
 from relay.config import Config
 from relay.errors import RefusalError
 from relay.language import Language, Text
+from relay.operating.conversations import cancel
 from relay.operating.questions import DELIVERY_STATES, chats_asked, states_asked
 from relay.store.protocol import Row, Store
 from relay.store.sqlite.queries import delivery_id
@@ -79,6 +80,10 @@ class Operator:
         else:
             operated = await self._store.discard(numbers)
         return [_outcome(wish, each) for each in operated]
+
+    async def cancel(self, conversations: Sequence[int]) -> list[Row]:
+        """End these conversations, and say of each whether it was there."""
+        return await cancel(self._store, conversations, self._config.bot.language)
 
     async def selected(self, wish: Wish, states: Sequence[str], chats: Sequence[str]) -> list[int]:
         """The deliveries in these states and to these chats, oldest first."""

@@ -169,6 +169,12 @@ def message_asked(word: str | None) -> int | None:
     return int(found[1])
 
 
+def occasion_asked(word: str) -> int | None:
+    """The number behind `o12`, by which plugins were called for something else than a message."""
+    found = re.fullmatch("o([0-9]{1,19})", word.strip(), re.IGNORECASE)
+    return int(found[1]) if found and int(found[1]) <= LARGEST_ID else None
+
+
 def svrid_asked(word: str) -> str:
     """A message's id as the platform spells it; `RefusalError` for what neither of us could have said."""
     svrid = word.strip()

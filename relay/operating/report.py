@@ -11,11 +11,13 @@ from relay.config import Config
 from relay.errors import PluginError, Problem
 from relay.language import Language, Text
 from relay.log import Masking
+from relay.operating.conversations import waiting
 from relay.operating.questions import (
     LARGEST_ID,
     chats_asked,
     limit_asked,
     message_asked,
+    occasion_asked,
     since_asked,
     states_asked,
     svrid_asked,
@@ -39,6 +41,7 @@ ANSWERS = {
 """What is told of answers to callbacks, and where it is counted."""
 
 SILENT = 10_000  # ms after which a role that reports every second is taken for dead
+MOST_LED_TO = 1_000  # calls of plugins because of one message that are told
 MOST_EXPLAINED = 10_000  # deliveries of one message that are told
 NO_MESSAGE = Text("没有消息 {id}", "there is no message {id}")
 NO_MESSAGE_HINT = Text(
@@ -158,7 +161,23 @@ class Report:
         return told | {
             "trace": await self._store.trace(number),
             "deliveries": await self._named(deliveries[::-1], ("account", "target")),
+            "occasions": (await self._store.occasions.occasions(message=number, limit=MOST_LED_TO))[::-1],
         }
+
+    async def occasion(self, word: str) -> Row | None:
+        """What plugins were called for beside messages, by its id `o12`; None where there is no such one."""
+        number = occasion_asked(word)
+        told = None if number is None else await self._store.occasions.occasion(number)
+        if told is None:
+            return None
+        (named,) = await self._named([told], ("account", "chat", "sender"))
+        deliveries = await self._store.deliveries(occasion=number, limit=MOST_EXPLAINED)
+        return named | {"deliveries": await self._named(deliveries[::-1], ("account", "target"))}
+
+    async def conversations(self, chats: Sequence[str] = ()) -> list[Row]:
+        """Questions that wait for an answer, those first that end first."""
+        rows = await waiting(self._config, self._store, chats)
+        return await self._named(rows, ("account", "chat", "sender"))
 
     async def _number(self, word: str) -> int | None:
         """`m12` is ours alone; digits are a svrid where there is one, and otherwise ours too."""

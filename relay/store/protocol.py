@@ -274,9 +274,10 @@ class Store(Protocol):
         states: Sequence[str] = (),
         chats: Sequence[str] = (),
         message: int | None = None,
+        occasion: int | None = None,
         limit: int = 50,
     ) -> list[Row]:
-        """Deliveries, newest first, in the contract's shape."""
+        """Deliveries, newest first, in the contract's shape; all, or those of one cause."""
 
     async def counts(self) -> Row:
         """What waits, and how many deliveries stand in each state."""

@@ -15,7 +15,7 @@ REASON = "reason late account_name chat_name sender_name"
 
 def test_it_tells_message_trace_and_deliveries(relay: Relay, filled: Path) -> None:
     told = relay("explain", "m1", "--config", str(filled), "--json").json()
-    assert " ".join(told) == f"{MESSAGE} {REASON} trace deliveries"
+    assert " ".join(told) == f"{MESSAGE} {REASON} trace deliveries occasions"
     assert [list(line) for line in told["trace"]] == [["plugin", "rule", "decision", "reason", "ms"]] * 2
     (delivery,) = told["deliveries"]
     assert " ".join(delivery) == f"{DELIVERY} plugin rule account_name target_name"

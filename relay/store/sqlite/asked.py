@@ -43,9 +43,12 @@ class Asked:
         states: Sequence[str] = (),
         chats: Sequence[str] = (),
         message: int | None = None,
+        occasion: int | None = None,
         limit: int = 50,
     ) -> list[queries.Row]:
-        return await self._db.read(lambda db: queries.deliveries(db, states, chats, message, limit))
+        return await self._db.read(
+            lambda db: queries.deliveries(db, states, chats, limit, message=message, occasion=occasion)
+        )
 
     async def counts(self) -> queries.Row:
         return await self._db.read(queries.counts)

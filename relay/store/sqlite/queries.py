@@ -50,6 +50,11 @@ def occasion_id(number: int) -> str:
     return f"o{number}"
 
 
+def conversation_id(number: int) -> str:
+    """A conversation's id as people see it."""
+    return f"c{number}"
+
+
 def rfc3339(milliseconds: int) -> str:
     """RFC 3339, in UTC, to the millisecond; "" for a time beyond the calendar."""
     try:
@@ -110,12 +115,15 @@ def _message(row: Sequence[Any], ours: set[str]) -> Row:
 
 
 def deliveries(
-    connection: apsw.Connection, states: Sequence[str], chats: Sequence[str], message: int | None, limit: int
+    connection: apsw.Connection,
+    states: Sequence[str],
+    chats: Sequence[str],
+    limit: int,
+    **cause: int | None,
 ) -> list[Row]:
-    """Deliveries, newest first; `chats` are targets."""
-    where, bound = _where(
-        {"state": states, "target": chats, "message": () if message is None else (message,)}
-    )
+    """Deliveries, newest first; `chats` are targets, and `cause` a `message` or an `occasion`."""
+    causes = {name: () if number is None else (number,) for name, number in cause.items()}
+    where, bound = _where({"state": states, "target": chats, **causes})
     rows = ask.every(connection, f"{_DELIVERIES} WHERE {where} ORDER BY id DESC LIMIT ?", (*bound, limit))
     return [_delivery(row) for row in rows]
 
