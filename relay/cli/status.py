@@ -14,6 +14,7 @@ from relay.cli import texts
 from relay.cli.census import AT_A_LOOK, census
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, configured, reporting
 from relay.cli.screen import clean, print_json, screen
+from relay.cli.standing import standing_lines
 from relay.cli.tables import View, coloured
 from relay.clock import SystemClock
 from relay.config import Config
@@ -173,6 +174,8 @@ def _plugins(report: Told, view: View) -> Iterator[Line]:
         yield (Styled(view.said(texts.NO_PLUGINS), "dim"),)
     for plugin in report["plugins"]:
         yield plugin_line(plugin, view)
+        for told in standing_lines(plugin, view):
+            yield Styled(""), Styled(""), Styled(""), told
 
 
 def plugin_line(plugin: Told, view: View) -> Line:

@@ -69,7 +69,7 @@ _CHINESE = (
     (r"(\w+) took longer than (\d+) ms", r"\1 超过了 \2 毫秒"),
     (r"(\w+) was not called: (\d+) earlier calls still run", r"没有调用 \1：先前 \2 次还没有结束"),
     (r"(\d+) failures in a row", r"连续失败 \1 次"),
-    (r"parked until (\S+)", r"暂停到 \1"),
+    (r"parked until (\S+)", r"搁置到 \1"),
     (r"it is being tried again", "正在重新试它"),
     (r"the router died in (\S+)", r"路由进程在 \1 里退出"),
     (r"(\w+) decided nothing", r"\1 没有决定"),

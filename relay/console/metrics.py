@@ -18,6 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 import relay
 from relay.console.snapshot import Snapshot
+from relay.routing.standing import BLOCKED, DEATHS
 from relay.store.past import Kept
 from relay.store.states import LEFT, AttemptOutcome, MessageState
 from relay.store.values import ECHO_BOUNDS
@@ -58,7 +59,10 @@ SUM = "sum"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One metric: its name, what it means, and its value, or one for each value of its label."""
+    """One metric: its name, what it means, and its value, or one for each value of its label.
+
+    Where there are two labels, `a.b`, the last point in a value parts theirs.
+    """
 
     kind: Literal["gauge", "counter", "histogram"]
     name: str
@@ -248,6 +252,27 @@ METRICS = (
     Measured(
         "gauge", "relay_database_spare_bytes", "How much of it is free for reuse.", lambda s: s.figures.spare
     ),
+    Measured(
+        "gauge",
+        "relay_plugin_parked",
+        "1 while a plugin is left alone because it failed again and again; none for those that work.",
+        lambda s: s.parked,
+        "plugin",
+    ),
+    Measured(
+        "counter",
+        "relay_plugin_blocked_seconds_total",
+        "How long handlers kept the router's loop from everybody else.",
+        lambda s: {what: ms / 1000 for what, ms in s.family(BLOCKED).items()},
+        "plugin.handler",
+    ),
+    Measured(
+        "counter",
+        "relay_plugin_deaths_total",
+        "How often the router died while a handler ran.",
+        lambda s: s.family(DEATHS),
+        "plugin.handler",
+    ),
     *(
         Measured("counter", f"relay_{name}", meaning, _counted(name))
         for name, meaning in CONTRADICTIONS.items()
@@ -290,11 +315,11 @@ def _metric(measured: Measured, value: float | Samples) -> Metric:
         histogram.add_metric([], buckets, value[SUM])
         return histogram
     family = GaugeMetricFamily if measured.kind == "gauge" else CounterMetricFamily
-    labels = [measured.label] if measured.label else []
+    labels = measured.label.split(".") if measured.label else []
     metric = family(measured.name, measured.help, labels=labels)
     samples = value if isinstance(value, Mapping) else {"": value}
     for label, number in samples.items():
-        metric.add_metric([label] if labels else [], number)
+        metric.add_metric(label.rsplit(".", len(labels) - 1) if labels else [], number)
     return metric
 
 

@@ -147,6 +147,10 @@ PLUGIN = shape(
         "state": one_of(("active", "disabled", "failed", "parked")),
         "error": {"anyOf": [PLUGIN_ERROR, {"type": "null"}]},
         "observe": FLAG,
+        "running": {"anyOf": [shape({"version": TEXT, "since": TIME}), {"type": "null"}]},
+        "parked": {"anyOf": [shape({"until": TIME, "failures": NUMBER}), {"type": "null"}]},
+        "left": rows(TEXT),
+        "handlers": rows(shape({"handler": TEXT, "blocked_ms": NUMBER, "deaths": NUMBER})),
     }
 )
 PROCESS: Schema = {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from relay.clock import Clock
-from relay.operating.report import SILENT
+from relay.operating.running import SILENT
+from relay.routing import parking
 from relay.sending.lanes import EVERYBODY, OUTAGE, in_force
 from relay.sending.patience import measured
 from relay.store.protocol import Store
@@ -32,6 +33,7 @@ class Snapshot:
     outage: bool = False
     echo_p99: int | None = None
     figures: Figures = NOTHING
+    parked: Mapping[str, int] = field(default_factory=dict)  #: plugins that failed in a row; 1 for the parked
 
     def family(self, name: str) -> dict[str, int]:
         """The counters of a family, by what stands behind the colon."""
@@ -62,4 +64,7 @@ async def snapshot(store: Store, clock: Clock) -> Snapshot:
         outage=bool(outages),
         echo_p99=await measured(store),
         figures=await store.figures(),
+        parked={
+            name: int(each.until > now) for name, each in parking.read(await store.meta(parking.KEY)).items()
+        },
     )

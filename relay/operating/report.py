@@ -22,6 +22,7 @@ from relay.operating.questions import (
     states_asked,
     svrid_asked,
 )
+from relay.operating.running import SILENT, as_they_run
 from relay.receiving.sources import platform_list
 from relay.routing import loader
 from relay.routing.loader import Found, Loaded
@@ -40,7 +41,6 @@ ANSWERS = {
 }
 """What is told of answers to callbacks, and where it is counted."""
 
-SILENT = 10_000  # ms after which a role that reports every second is taken for dead
 MOST_LED_TO = 1_000  # calls of plugins because of one message that are told
 MOST_EXPLAINED = 10_000  # deliveries of one message that are told
 NO_MESSAGE = Text("没有消息 {id}", "there is no message {id}")
@@ -84,7 +84,7 @@ class Report:
         return {
             **counts,
             "processes": await self._store.processes(now - SILENT),
-            "plugins": list(plugins),
+            "plugins": await as_they_run(plugins, self._store, self._clock),
             "observed": await self._store.observed(),
             "unreadable": await self._unreadable(),
             "accounts": accounts,

@@ -15,10 +15,12 @@ from relay.roles import (
     build_router,
     build_sender,
     load_plugins,
+    offers,
     open_store,
     receiver_settings,
 )
 from relay.routing.pipeline import Witness
+from relay.routing.swap import Swap
 from relay.sending.client import Transport
 from relay.simulator.app import Simulator, create_simulator
 from relay.simulator.clockwork import ManualClock
@@ -96,6 +98,8 @@ class Bot:
         self.plugins = tuple(loading.loaded)
         self.router = build_router(self.config, self.store, clock, loading.loaded, witness=self._witness)
         self.sender = build_sender(self.config, self.store, clock, self._transport)
+        life = self.router.occasions.life if self.router.occasions else None
+        self._swap = Swap(self.router.pipeline, life, self.router.standing)
 
     async def push(self, body: bytes) -> int:
         """Deliver a callback to the public door, as the simulator does, and let it be taken in."""
@@ -123,6 +127,15 @@ class Bot:
         """Let so much time pass, and then happen what was waiting for it."""
         self.clock.jump(seconds)
         await self.work()
+
+    async def swap(self, toml: str | None = None) -> None:
+        """Let plugins be what their files and bot.toml are now, beside messages, as in a bot that runs."""
+        if toml is not None:
+            self._write_config(toml, self.config.platform.accounts)
+        self.config = load(self.folder / "bot.toml", SECRETS)
+        await self._swap.take(offers(self.config))
+        self.plugins = self.router.pipeline.plugins
+        await self._swap.disposed()
 
     async def restart(self, toml: str | None = None) -> None:
         """Forget everything that is not on disk, and start again, perhaps with another bot.toml."""

@@ -21,6 +21,10 @@ def test_each_has_name_source_state_and_error(relay: Relay, fresh: Path) -> None
         "state": "active",
         "error": None,
         "observe": False,
+        "running": None,
+        "parked": None,
+        "left": [],
+        "handlers": [],
     }
     assert (last["name"], last["source"], last["state"]) == ("broken", "folder", "failed")
     assert set(last["error"]) == {"message", "file", "line"}

@@ -35,6 +35,10 @@ def test_every_plugin_is_told_with_its_state(relay: Relay, empty: Path) -> None:
         "state": "disabled",
         "error": None,
         "observe": False,
+        "running": None,
+        "parked": None,
+        "left": [],
+        "handlers": [],
     }
     assert reply["state"] == "active"
     assert (broken["name"], broken["source"], broken["state"]) == ("broken", "folder", "failed")

@@ -1,0 +1,76 @@
+"""How plugins do in the living router, beside what becomes of their files when they are loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from relay.clock import Clock
+from relay.routing import parking
+from relay.routing.parking import Failing
+from relay.routing.standing import BLOCKED, DEATHS, RUNNING
+from relay.store.protocol import Row, Store
+from relay.store.sqlite.queries import rfc3339
+
+SILENT = 10_000  # ms after which a role that reports every second is taken for dead
+
+
+async def as_they_run(rows: Sequence[Row], store: Store, clock: Clock) -> list[Row]:
+    """Each row, with the version that runs and since when, why it is parked, and what it did to others."""
+    now = clock.now()
+    processes: list[dict[str, Any]] = await store.processes(now - SILENT)
+    alive = any(each["role"] == "router" and each["alive"] for each in processes)
+    running = _running(await store.meta(RUNNING)) if alive else {}
+    parked = parking.read(await store.meta(parking.KEY))
+    counters = await store.counters()
+    return [
+        _row(row, running.get(str(row["name"]), {}), parked.get(str(row["name"])), counters, now)
+        for row in rows
+    ]
+
+
+def _row(
+    row: Row, runs: Mapping[str, Any], failing: Failing | None, counters: Mapping[str, int], now: int
+) -> Row:
+    name = str(row["name"])
+    told = row | {
+        "running": _version(runs),
+        "parked": None,
+        "left": list(runs.get("left", ())),
+        "handlers": handlers(name, counters),
+    }
+    if row["state"] == "parked":  # as it was when somebody else asked
+        told |= {"state": "active", "error": None}
+    if told["state"] == "active" and runs.get("refused"):
+        told |= {"state": "failed", "error": runs["refused"]}
+    if told["state"] == "active" and failing is not None and failing.until > now:
+        told["parked"] = {"until": rfc3339(failing.until), "failures": failing.failures}
+        told["state"] = "parked"
+        told["error"] = {"message": failing.reason, "file": failing.file, "line": failing.line}
+    return told
+
+
+def _version(runs: Mapping[str, Any]) -> Row | None:
+    if not runs.get("version"):
+        return None
+    return {"version": runs["version"], "since": rfc3339(runs["since"])}
+
+
+def handlers(plugin: str, counters: Mapping[str, int]) -> list[Row]:
+    """Its handlers that kept the loop from others, or that the router died in: how long, how often."""
+    found: dict[str, Row] = {}
+    for family, key in ((BLOCKED, "blocked_ms"), (DEATHS, "deaths")):
+        for counter, count in counters.items():
+            owner, _, handler = counter.removeprefix(f"{family}:").rpartition(".")
+            if counter.startswith(f"{family}:") and owner == plugin:
+                found.setdefault(handler, {"handler": handler, "blocked_ms": 0, "deaths": 0})[key] = count
+    return [found[handler] for handler in sorted(found)]
+
+
+def _running(told: str | None) -> Mapping[str, Any]:
+    with contextlib.suppress(ValueError):
+        rows = json.loads(told or "{}")
+        return rows if isinstance(rows, dict) else {}
+    return {}
