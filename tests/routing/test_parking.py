@@ -1,0 +1,136 @@
+"""After five failures in a row a plugin is left alone, longer each time; one success ends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bots import EAST, entry, make_bot, receive, rule, said
+from routing.test_swap import version, write
+
+from relay.routing.parking import MOST_FAILURES, WAITS, Failing, Failure, Parking, read
+from relay.simulator.clockwork import ManualClock
+from relay.testing import Bot
+
+FAILURE = Failure("greet: ValueError at greeter.py:7", "/bot/plugins/greeter.py", 7)
+FAILS = version("fine", body="    if 'bad' in message.text: raise ValueError")
+OTHER = '[plugins]\norder = ["greeter", "keyword_reply"]\n[[plugins.keyword_reply.rules]]\nname = "all"\ncontains = ["i"]\nreply = "ten"\n'
+
+
+def parked(clock: ManualClock) -> Parking:
+    """A plugin that has failed as often as it may."""
+    parking = Parking(clock)
+    for _ in range(MOST_FAILURES):
+        parking.failed("greeter", FAILURE)
+    return parking
+
+
+def test_four_failures_park_nobody() -> None:
+    parking = Parking(ManualClock())
+    for _ in range(MOST_FAILURES - 1):
+        parking.failed("greeter", FAILURE)
+    assert parking.refusal("greeter") is None
+
+
+def test_a_success_between_them_begins_the_row_anew() -> None:
+    parking = Parking(ManualClock())
+    for _ in range(3):
+        for _ in range(MOST_FAILURES - 1):
+            parking.failed("greeter", FAILURE)
+        parking.succeeded("greeter")
+    assert parking.refusal("greeter") is None
+
+
+def test_it_waits_longer_each_time() -> None:
+    clock = ManualClock()
+    parking, waited = parked(clock), []
+    for _ in range(len(WAITS) + 1):
+        before = clock.now()
+        while parking.refusal("greeter") is not None:
+            clock.jump(5)
+        waited.append(clock.now() - before)
+        parking.failed("greeter", FAILURE)
+    assert waited == [*WAITS, WAITS[-1]]
+
+
+def test_once_its_time_is_over_one_call_tries_it_and_the_others_pass_by() -> None:
+    clock = ManualClock()
+    parking = parked(clock)
+    clock.jump(WAITS[0] / 1000)
+    assert parking.refusal("greeter") is None
+    assert "being tried again" in str(parking.refusal("greeter"))
+    parking.succeeded("greeter")
+    assert parking.refusal("greeter") is None
+
+
+def test_a_clock_that_was_put_back_parks_nobody_for_years() -> None:
+    clock = ManualClock()
+    parking = parked(clock)
+    clock.jump(-365 * 86_400)
+    assert parking.refusal("greeter") is None
+
+
+def test_what_was_kept_by_another_version_is_no_error() -> None:
+    assert read('{"greeter": {"mood": "bad"}}') == read("[]") == read(None) == {}
+    assert read('{"greeter": {"failures": 2}}') == {"greeter": Failing(2)}
+
+
+async def say(bot: Bot, *texts: str) -> None:
+    """Let Ann say these, one after the other."""
+    for text in texts:
+        await receive(bot, entry(f"{len(said(bot, EAST))}{bot.clock.now()}{text}", text))
+        await bot.work()
+
+
+async def trace(bot: Bot, plugin: str) -> list[tuple[object, object]]:
+    """Decision and reason of a plugin about the newest message of others."""
+    newest = next(row for row in await bot.store.messages(limit=20) if not row["own"])
+    lines = await bot.store.trace(int(str(newest["id"]).removeprefix("m")))
+    return [(line["decision"], line["reason"]) for line in lines if line["plugin"] == plugin]
+
+
+@rule
+async def test_messages_go_past_a_parked_plugin_and_the_trace_says_so(tmp_path: Path) -> None:
+    write(tmp_path, FAILS)
+    async with make_bot(OTHER, folder=tmp_path, configured=True) as bot:
+        await say(bot, *(f"bad hi {number}" for number in range(MOST_FAILURES)), "hi")
+        ((decision, reason),) = await trace(bot, "greeter")
+        assert decision == "parked"
+        assert str(reason).startswith("5 failures in a row; parked until 20")
+        assert "ValueError at greeter.py:" in str(reason)
+        assert said(bot, EAST)[-1] == "ten"
+        await bot.pass_time(WAITS[0] / 1000)
+        await say(bot, "hi again")
+        assert "fine" in said(bot, EAST)
+
+
+@rule
+async def test_a_parked_plugin_stays_parked_after_a_restart(tmp_path: Path) -> None:
+    write(tmp_path, FAILS)
+    async with make_bot(folder=tmp_path, configured=True) as bot:
+        await say(bot, *(f"bad hi {number}" for number in range(MOST_FAILURES)))
+        await bot.pass_time(2)
+        await bot.restart()
+        await say(bot, "hi")
+        assert [decision for decision, _ in await trace(bot, "greeter")] == ["parked"]
+
+
+@rule
+async def test_a_new_version_is_not_parked_for_what_the_old_one_did(tmp_path: Path) -> None:
+    write(tmp_path, FAILS)
+    async with make_bot(folder=tmp_path, configured=True) as bot:
+        await say(bot, *(f"bad hi {number}" for number in range(MOST_FAILURES)))
+        write(tmp_path, version("mended"))
+        await bot.swap()
+        await say(bot, "hi")
+        assert said(bot, EAST)[-1] == "mended"
+
+
+@rule
+async def test_deaths_count_and_are_named(tmp_path: Path) -> None:
+    write(tmp_path, version("fine"))
+    async with make_bot(folder=tmp_path, configured=True) as bot:
+        standing = bot.router.standing
+        assert standing is not None
+        for _ in range(MOST_FAILURES):
+            await standing.parking.begin(bot.store, ["greeter.greet"])
+        assert "the router died in greet" in str(standing.parking.refusal("greeter"))
