@@ -13,7 +13,14 @@ from relay.testing import Bot
 
 FAILURE = Failure("greet: ValueError at greeter.py:7", "/bot/plugins/greeter.py", 7)
 FAILS = version("fine", body="    if 'bad' in message.text: raise ValueError")
-OTHER = '[plugins]\norder = ["greeter", "keyword_reply"]\n[[plugins.keyword_reply.rules]]\nname = "all"\ncontains = ["i"]\nreply = "ten"\n'
+OTHER = """
+[plugins]
+order = ["greeter", "keyword_reply"]
+[[plugins.keyword_reply.rules]]
+name = "all"
+contains = ["i"]
+reply = "ten"
+"""
 
 
 def parked(clock: ManualClock) -> Parking:
