@@ -15,11 +15,12 @@ The class docstrings are the sentences that an operator reads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Self
 
-from relay.language import COLON, Language, Text, Words, finished
+from relay.language import COLON, Language, Said, Text, Words, finished
 
 BRACKETS = Text("（{text}）", " ({text})")
 
@@ -124,6 +125,20 @@ class PluginError(RelayError):
         """The same in either language."""
         hint = BRACKETS.said(language, text=self.hint) if self.hint else ""
         return f"{self.what.said(language)}{hint}"
+
+    def placed(self, file: str | None, mask: Callable[[str], str] = str) -> Self:
+        """The same at this file, without what `mask` takes out of its words."""
+        hint = None if self.hint is None else _masked(self.hint, mask)
+        return type(self)(_masked(self.what, mask), file, self.line, hint)
+
+    @property
+    def problem(self) -> Problem:
+        """The same as a problem of the configuration is told."""
+        return Problem(self.file or "", self.what._replace(code="plugin"), hint=self.hint)
+
+
+def _masked(said: Said, mask: Callable[[str], str]) -> Said:
+    return Said(mask(said.zh), mask(said.en), said.code)
 
 
 class LostPluginError(PluginError):

@@ -17,6 +17,7 @@ from typing import NoReturn
 from relay.bounds import confine
 from relay.config import Config
 from relay.errors import LostPluginError, PluginError, Problem
+from relay.language import Said, Text
 from relay.linting.linter import lint
 from relay.linting.surroundings import Surroundings
 from relay.linting.table import Table, tables_of
@@ -33,6 +34,15 @@ class Patience:
     each: float
     whole: float
 
+
+NOT_LOADED = Text(
+    "没有加载：它前面的插件 {seconds} 秒内没加载完",
+    "was not loaded: the plugins before it did not finish within {seconds} s",
+)
+HANGS = Text("{seconds} 秒内没加载完", "does not finish loading within {seconds} s")
+HANGS_HINT = Text("要等的事放进 @plugin.on_start", "put what takes its time under @plugin.on_start")
+ENDS = Text("加载它的进程被它结束了（{how}）", "ends the process that loads it ({how})")
+ENDS_HINT = Text("检查顶层代码和它 import 的库", "look at the code at its top, and at what it imports")
 
 AT_A_LOOK = Patience(4, 6)
 IN_FULL = Patience(20, 45)  # the supervisor waits no longer than 60
@@ -67,7 +77,7 @@ class Census:
 class _Told:
     """What became of one plugin, as it passes from process to process."""
 
-    failure: tuple[str, str | None, int | None] | None
+    failure: tuple[Said, str | None, int | None, Said | None] | None
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     tables: tuple[Table, ...]
@@ -83,7 +93,7 @@ def census(config: Config, patience: Patience) -> Census:
         with _loading(config, tuple(left), patience) as process:
             _take(taken, left, process, until)
     for found in left:
-        reason = f"was not loaded: the plugins before it did not finish within {patience.whole:g} s"
+        reason = NOT_LOADED.filled(seconds=f"{patience.whole:g}")
         taken.failed.append((found, LostPluginError(reason, str(found.path))))
     return taken
 
@@ -95,7 +105,7 @@ def _take(taken: Census, left: deque[Found], process: _Process, until: float) ->
             told = process.told(until)
         except LostPluginError as exc:
             found = left.popleft()
-            taken.failed.append((found, LostPluginError(exc.message, str(found.path))))
+            taken.failed.append((found, exc.placed(str(found.path))))
             return
         taken.add(left.popleft(), told)
 
@@ -112,11 +122,11 @@ class _Process:
         """What became of the next plugin; `LostPluginError` where none comes in time, or ever."""
         seconds = max(min(self._each, until - time.monotonic()), 0)
         if not self._heard.poll(seconds):
-            raise LostPluginError(f"does not finish loading within {round(seconds, 1):g} s")
+            raise LostPluginError(HANGS.filled(seconds=f"{round(seconds, 1):g}"), hint=HANGS_HINT)
         try:
             told = self._heard.recv()
         except EOFError:
-            raise LostPluginError(f"ends the process that loads it ({self._ending()})") from None
+            raise LostPluginError(ENDS.filled(how=self._ending()), hint=ENDS_HINT) from None
         assert isinstance(told, _Told)  # noqa: S101 - nothing else is sent
         return told
 
@@ -182,5 +192,5 @@ def _told(config: Config, found: Found) -> _Told:
             tables = tuple(each for loaded in one.loaded for each in tables_of(loaded.name, loaded.settings))
     except PluginError as exc:
         one.failed.append((found, exc))
-    failure = next(((error.message, error.file, error.line) for _, error in one.failed), None)
+    failure = next(((error.what, error.file, error.line, error.hint) for _, error in one.failed), None)
     return _Told(failure, tuple(one.problems), tuple(one.warnings), tables)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +21,7 @@ from relay.cli.screen import clean, print_json, screen
 from relay.config import Config, load
 from relay.config.lines import placed
 from relay.errors import ConfigurationError, LostPluginError, PluginError, Problem
-from relay.language import COLON, Language, Said, Text, language_of
+from relay.language import COLON, Language, Text, language_of
 from relay.log import Masking
 from relay.operating.report import plugin_rows
 from relay.routing.loader import Found
@@ -105,9 +105,7 @@ def look(path: Path, *, strict: bool = False, allowed: Collection[str] = ()) -> 
         return Outcome(path, exc.language or language_of(os.environ), _placed(exc.problems, path))
     loading = census(config, IN_FULL)
     masking = Masking(config.secrets())
-    failed = tuple(
-        type(error)(masking.text(error.message), _near(error.file), error.line) for _, error in loading.failed
-    )
+    failed = tuple(error.placed(_near(error.file), masking.text) for _, error in loading.failed)
     warnings = _placed((each for each in loading.advice(config) if each.code not in allowed), path)
     problems = _placed(loading.problems, path)
     return Outcome(path, config.bot.language, problems, config, loading, failed, warnings, strict)
@@ -153,8 +151,7 @@ def _row(outcome: Outcome) -> Row:
 
 def _failed_row(error: PluginError, language: Language) -> Row:
     """With `line`, which the supervisor knows it by as one that the bot can start without."""
-    message = Said(error.message, error.message, "plugin")
-    row = problem_row(Problem(error.file or "", message), language)
+    row = problem_row(error.problem, language)
     return row if isinstance(error, LostPluginError) else {**row, "line": error.line}
 
 
@@ -168,7 +165,8 @@ def _show(outcome: Outcome, console: Console) -> None:
     for problem in outcome.problems:
         show_problem(console, problem, outcome.language, _at_line(outcome, problem, console))
     for error in outcome.failed:
-        console.print(Styled(f"  {clean(str(error))}", "red"), soft_wrap=True)
+        place = error.problem.path + (f":{error.line}" if error.line else "")
+        show_problem(console, replace(error.problem, path=place), outcome.language)
     for warning in outcome.warnings:
         label = f"{outcome.said(texts.WARNING)} {_at_line(outcome, warning, console)}".rstrip()
         show_problem(console, warning, outcome.language, label)

@@ -235,10 +235,10 @@ def _oldest(figures: Figures) -> Row:
 
 def plugin_rows(config: Config, loading: Loading) -> list[Row]:
     """Every plugin with its state: `active`, `failed`, `disabled`; in the order in which they run."""
-    masking = Masking(config.secrets())
+    masking, language = Masking(config.secrets()), config.bot.language
     rows = [_plugin(each.name, each.source, "active") for each in loading.loaded]
     for found, error in loading.failed:
-        told: Row = {"message": masking.text(error.message), "file": error.file, "line": error.line}
+        told: Row = {"message": masking.text(error.told(language)), "file": error.file, "line": error.line}
         rows.append(_plugin(found.name, found.source, "failed", told))
     known = {str(row["name"]) for row in rows}
     for name, source in _present(config).items():

@@ -54,7 +54,7 @@ def findings(path: Path, files: Files) -> Iterator[Finding]:
     for problem in taken.problems:
         yield _finding(problem, _plugin_of(problem, config))
     for found, error in taken.failed:
-        yield _failure(found.name, error, masking.text(error.message))
+        yield _failure(found.name, error.placed(error.file, masking.text))
     for problem in taken.advice(config):
         yield replace(_finding(problem, ""), warning=True)
 
@@ -69,10 +69,9 @@ def _read(message: Sequence[str], hint: Sequence[str] | None, **row: object) -> 
     return Finding(message=Said(*message), hint=said, **row)  # type: ignore[arg-type]
 
 
-def _failure(name: str, error: PluginError, message: str) -> Finding:
-    said = Said(message, message, "plugin")
-    lost = isinstance(error, LostPluginError)
-    return Finding(error.file or "", said, plugin=name, line=error.line, failed=not lost)
+def _failure(name: str, error: PluginError) -> Finding:
+    told = replace(_finding(error.problem, name), line=error.line)
+    return replace(told, failed=not isinstance(error, LostPluginError))
 
 
 def _finding(problem: Problem, plugin: str) -> Finding:

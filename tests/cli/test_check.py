@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from cli.conftest import Relay
 
 from relay.testing import SECRETS
@@ -41,7 +42,7 @@ def test_a_plugin_that_does_not_load_is_told_with_file_and_line(relay: Relay, fr
     write(fresh.parent, "x = 1\nundefined_name\n")
     ended = relay("check", "--config", str(fresh))
     assert ended.code == 2
-    assert f"{fresh.parent}/plugins/broken.py:2: NameError" in ended.out
+    assert f"{fresh.parent}/plugins/broken.py:2：NameError" in ended.out
 
 
 def test_for_programs_a_plugin_that_does_not_load_is_the_problem_with_a_line(
@@ -145,3 +146,25 @@ def test_a_warning_that_is_meant_so_can_be_allowed_by_its_code(relay: Relay, fre
     allowed = relay("check", "--strict", "--allow", "word_shadowed", "--config", str(fresh))
     assert allowed.code == 0
     assert relay("check", "--strict", "--allow", "shadowed", "--config", str(fresh)).code == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "english", "hint", "chinese"),
+    [
+        ("def broken(:\n", "SyntaxError: invalid syntax", None, "语法错误"),
+        ("import nowhere_at_all\n", "No module named 'nowhere_at_all'", "install it", "装上它"),
+        ("from relay import Repply\n", "cannot import name 'Repply'", "did you mean `Reply`?", "是不是想写"),
+        ("x = 1\n", "there is no plugin in the file", 'a line `plugin = Plugin("broken")`', "没有 plugin"),
+        ("raise SystemExit\n", "SystemExit", "is loaded, not run", "去掉 exit()"),
+        (b"x = '\xc4\xe3'\n".decode("latin-1"), "(unicode error)", "as UTF-8", "UTF-8 编码"),
+    ],
+)
+def test_what_to_do_about_a_plugin_is_told_in_both_languages(
+    relay: Relay, fresh: Path, source: str, english: str, hint: str | None, chinese: str
+) -> None:
+    write(fresh.parent, "")
+    (fresh.parent / "plugins" / "broken.py").write_bytes(source.encode("latin-1"))
+    (problem,) = relay("check", "--config", str(fresh), "--json").json()["problems"]
+    assert english in problem["english"]["message"]
+    assert (hint or "") in (problem["english"]["hint"] or "")
+    assert chinese in problem["message"] + (problem["hint"] or "")
