@@ -67,7 +67,7 @@ def load_plugins(config: Config) -> Loading:
 def look_for_plugins(config: Config) -> tuple[Loading, list[Found]]:
     """The files to load, in order, and what bot.toml has wrong about their names; nothing of them runs."""
     plugins = config.plugins
-    here = loader.names(plugins.folder, plugins.held)
+    here = loader.sources(plugins.folder, plugins.held)
     names = Loading(
         problems=list(unknown_names(plugins, here)), warnings=list(unknown_disabled(plugins, here))
     )

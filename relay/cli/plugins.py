@@ -12,7 +12,7 @@ from relay.cli.census import AT_A_LOOK, census
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json, configured, looking
 from relay.cli.screen import clean, print_json, screen
 from relay.cli.standing import standing_lines
-from relay.cli.status import error_text, observed_lines
+from relay.cli.status import SOURCES, error_text, observed_lines
 from relay.cli.tables import View, coloured
 from relay.clock import SystemClock
 from relay.config import Config
@@ -23,7 +23,7 @@ from relay.store.protocol import Row
 HELP = """Every plugin with its state, in the order in which they run; what does not load, with its place.
 
 It loads the files as they are now, beside a bot that may be running. `folder` is a file in plugins.folder,
-`shipped` one that came with relay.
+`installed` one of a Python distribution, `shipped` one that came with relay.
 
 Examples:
 
@@ -71,5 +71,5 @@ def _show(config: Config, rows: list[Row], observed: list[Row]) -> None:
 def _line(row: Row, view: View, widest: int) -> Styled:
     line = Styled().append(clean(str(row["name"])).ljust(widest + 2), "bold")
     line.append_text(coloured(row["state"], view.word(texts.PLUGIN_STATES, row["state"])))
-    line.append(f"  {view.word(texts.SOURCES, row['source'])}", "dim")
+    line.append(f"  {view.word(SOURCES, row['source'])}", "dim")
     return line.append(f", {view.said(texts.OBSERVES)}" if row["observe"] else "", "dim")

@@ -18,9 +18,17 @@ from relay.cli.standing import standing_lines
 from relay.cli.tables import View, coloured
 from relay.clock import SystemClock
 from relay.config import Config
+from relay.language import Text
 from relay.operating.questions import DELIVERY_STATES
 from relay.operating.report import plugin_rows
 from relay.store.protocol import Row
+
+SOURCES = {
+    "folder": Text("文件夹", "folder"),
+    "installed": Text("已安装", "installed"),
+    "shipped": Text("自带", "shipped"),
+}
+"""Where a plugin comes from."""
 
 HELP = """How the bot is: what waits, what became of deliveries, which processes are alive, which plugins run.
 
@@ -183,7 +191,7 @@ def plugin_line(plugin: Told, view: View) -> Line:
     error = plugin["error"]
     state = coloured(plugin["state"], view.word(texts.PLUGIN_STATES, plugin["state"]))
     told = Styled(error_text(error), "red") if error else Styled("")
-    source = view.word(texts.SOURCES, plugin["source"])
+    source = view.word(SOURCES, plugin["source"])
     if plugin["observe"]:
         source = f"{source}, {view.said(texts.OBSERVES)}"
     return Styled(clean(plugin["name"])), state, Styled(source, "dim"), told

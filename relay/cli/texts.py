@@ -294,7 +294,6 @@ ROLES = {
     "sender": Text("发送", "sender"),
     "console": Text("控制台", "console"),
 }
-SOURCES = {"folder": Text("文件夹", "folder"), "shipped": Text("自带", "shipped")}
 PLUGIN_STATES = {
     "active": Text("启用", "active"),
     "disabled": Text("停用", "disabled"),

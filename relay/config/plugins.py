@@ -15,12 +15,15 @@ from relay.errors import Problem
 from relay.language import Said, Text, finished
 
 
-def unknown_names(plugins: Plugins, known: Collection[str]) -> Iterator[Problem]:
-    """Names in `plugins.order` and tables `[plugins.NAME]` of which there is no plugin."""
+def unknown_names(plugins: Plugins, known: Mapping[str, str]) -> Iterator[Problem]:
+    """Names in `plugins.order` and tables `[plugins.NAME]` of which there is no plugin.
+
+    `known` are all plugins, each with where it comes from.
+    """
     for index, name in enumerate(plugins.order):
         if name not in known:
             yield _unknown(f"plugins.order[{index}]", name, texts.NO_PLUGIN_NAME_HINT, plugins, known)
-    shipped_idle = {name for name in known if not _runs(plugins, name)}
+    shipped_idle = {name for name in known if known[name] == "shipped" and name not in plugins.order}
     for name in plugins.settings:
         if name in plugins.disabled or (name in known and name not in shipped_idle):
             continue
@@ -37,14 +40,6 @@ def unknown_disabled(plugins: Plugins, known: Collection[str]) -> Iterator[Probl
     for index, name in enumerate(plugins.disabled):
         if name not in known:
             yield _unknown(f"plugins.disabled[{index}]", name, texts.NO_PLUGIN_NAME_HINT, plugins, known)
-
-
-def _runs(plugins: Plugins, name: str) -> bool:
-    """Whether a plugin runs: it has a file in the folder, or came with relay and is named in `order`."""
-    here = (plugins.folder / f"{name}.py", plugins.folder / name / "__init__.py")
-    if plugins.held is not None:
-        return name in plugins.order or any(str(path) in plugins.held for path in here)
-    return name in plugins.order or any(path.is_file() for path in here)
 
 
 def _unknown(path: str, name: str, hint: Text, plugins: Plugins, known: Iterable[str]) -> Problem:

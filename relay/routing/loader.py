@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import importlib.machinery
-import importlib.util
-import itertools
-import sys
-import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.machinery import ModuleSpec
+from importlib.metadata import EntryPoint
 from pathlib import Path
-from types import CodeType, ModuleType
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -23,25 +17,62 @@ from relay.config import EVERYWHERE, Switch
 from relay.config import RESERVED as TAKEN_OUT
 from relay.errors import PluginError, RelayError
 from relay.language import Text
+from relay.routing.installed import file_of, imported, installed, told
+from relay.routing.modules import INIT, Held, fresh, module_of, placed, unload
 
-_serial = itertools.count(1)  # unique module names: two bots, or two versions, never share one
+__all__ = [
+    "INIT",
+    "Found",
+    "Held",
+    "Loaded",
+    "blaming",
+    "find",
+    "held_now",
+    "load",
+    "module_of",
+    "names",
+    "own_files",
+    "shipped_folder",
+    "sources",
+    "unload",
+    "version_of",
+]
 
-MODULE = "relay_plugin_"
 NO_SETTING = Text(
     "设置里不能有 {key}：bot.toml 里每个插件都有这个键",
     "settings cannot have a key {key}: in bot.toml every plugin has it",
     "reserved",
 )
 OTHER_SETTING = Text("换个名字", "call it something else")
+TAKEN = Text(
+    "插件不能叫 {name}：bot.toml 里这个词另有用途",
+    "a plugin cannot be called {name}: bot.toml uses that word",
+    "reserved",
+)
+NO_PLUGIN = Text("文件里没有 plugin", "there is no plugin in the file", "no_plugin")
+NO_PLUGIN_HINT = Text('加一行 `plugin = Plugin("{name}")`', 'it needs a line `plugin = Plugin("{name}")`')
+NO_ENTRY = Text(
+    "{dist} 的入口点 {name} = {value} 不是插件",
+    "the entry point {name} = {value} of {dist} is no plugin",
+    "no_plugin",
+)
+OTHER_NAME = Text(
+    'Plugin("{given}") 应叫 {name}，和文件同名',
+    'Plugin("{given}") must be called {name}, as its file is',
+    "name",
+)
+RENAME = Text(
+    '写 Plugin("{name}")，或把文件改名；整个文件是复制来的，就给新插件起新名字',
+    'write Plugin("{name}"), or rename the file',
+)
+DOUBLED = Text("有两个插件叫 {name}：{places}", "there are two plugins {name}: {places}", "doubled")
+DOUBLED_HINT = Text("留下一个", "keep one of them")
+MISSING = Text(
+    "plugins.order 里的 {names} 没有对应的插件", "plugins.order names {names}, and there is no such plugin"
+)
 
-INIT = "__init__.py"
 RESERVED = frozenset({"folder", "order", "disabled", "timeout", "memory_limit"})
-
-
 LARGEST = 4 << 20  # bytes of a file that is held; a larger one is read when it is loaded
-
-Held = Mapping[str, bytes]
-"""What files held when they were accepted, by path; nothing of one that is unreadable or too large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +81,10 @@ class Found:
 
     name: str
     path: Path
-    source: str  #: "folder" or "shipped"
+    source: str  #: "folder", "installed" or "shipped"
     held: Held = field(default_factory=dict, repr=False, compare=False)
+    entry: EntryPoint | None = None  #: of an installed one
+    rivals: tuple[str, ...] = ()  #: others that claim the name at the same place
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +123,39 @@ def shipped_folder() -> Path:
 def find(
     folder: Path, order: Iterable[str], disabled: Iterable[str], held: Held | None = None
 ) -> list[Found]:
-    """The plugins to run: those named in `order`, then the folder's others by name.
+    """The plugins to run: those named in `order`, then by name all others but the shipped ones.
 
-    A file in the folder overrides a shipped plugin of its name; a shipped one runs where `order` names it.
-    `held` stands in for what the folder holds now.
-    Raises `PluginError` for a name in `order` that no file has.
+    A file in the folder overrides an installed or shipped plugin of its name; a shipped one runs where
+    `order` names it. `held` stands in for what the folder holds now.
+    Raises `PluginError` for a name in `order` that no plugin has.
     """
-    here = _scan(folder, "folder", held)
-    shipped = _scan(shipped_folder(), "shipped")
+    there = _all(folder, held)
     off, named = set(disabled), list(order)
-    missing = [name for name in named if name not in here and name not in shipped]
+    missing = [name for name in named if name not in there]
     if missing:
-        raise PluginError(f"plugins.order names {', '.join(missing)}, and there is no such file in {folder}")
-    others = sorted(name for name in here if name not in named)
-    return [here.get(name) or shipped[name] for name in named + others if name not in off]
+        raise PluginError(MISSING.filled(names=", ".join(missing)))
+    others = sorted(name for name in there if name not in named and there[name].source != "shipped")
+    return [there[name] for name in named + others if name not in off]
 
 
 def names(folder: Path, held: Held | None = None) -> set[str]:
-    """Every plugin that has a file in this folder or came with relay."""
-    return {*_scan(folder, "folder", held), *_scan(shipped_folder(), "shipped")}
+    """Every plugin that has a file in this folder, is installed or came with relay."""
+    return set(sources(folder, held))
+
+
+def sources(folder: Path, held: Held | None = None) -> dict[str, str]:
+    """The same, with where each comes from."""
+    return {name: found.source for name, found in _all(folder, held).items()}
+
+
+def _all(folder: Path, held: Held | None) -> dict[str, Found]:
+    entries = {name: _of_entries(each) for name, each in installed().items()}
+    return _scan(shipped_folder(), "shipped") | entries | _scan(folder, "folder", held)
+
+
+def _of_entries(entries: tuple[EntryPoint, ...]) -> Found:
+    first, *others = entries
+    return Found(first.name, file_of(first), "installed", {}, first, tuple(map(told, others)))
 
 
 def held_now(folder: Path) -> Held:
@@ -122,6 +169,8 @@ def held_now(folder: Path) -> Held:
 
 def own_files(found: Found) -> Held:
     """What a plugin is made of: its file, or all modules of its package."""
+    if found.entry is not None:  # what is imported once stays, whatever the files hold
+        return {}
     package = found.path.parent if found.path.name == INIT else None
     if found.held:
         return {
@@ -151,19 +200,20 @@ def _bytes(path: Path) -> bytes:
 
 def _scan(folder: Path, source: str, held: Held | None = None) -> dict[str, Found]:
     files = _on_disk(folder) if held is None else (Path(name) for name in held)
-    found = {}
+    found: dict[str, Found] = {}
     for path in files:
         package = path.name == INIT
         name = path.parent.name if package else path.stem
         above = path.parent.parent if package else path.parent
         if above == folder and path.suffix == ".py" and not name.startswith(("_", "test_")):
-            found[name] = Found(name, path, source, held or {})
+            rivals = (str(found[name].path),) if name in found else ()
+            found[name] = Found(name, path, source, held or {}, rivals=rivals)
     return found
 
 
 def _on_disk(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        for path in folder.iterdir():
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # it may go at any moment
+        for path in sorted(folder.iterdir()):
             package = path / INIT
             yield package if package.is_file() else path
 
@@ -173,20 +223,33 @@ def load(found: Found) -> Plugin:
 
     Raises `PluginError` with file and line for whatever the file does wrong.
     """
+    file = str(found.path)
     if found.name in RESERVED:
-        raise PluginError(f"a plugin cannot be called {found.name}: bot.toml uses that word", str(found.path))
-    module = _module(found)
-    plugin = getattr(module, "plugin", None)
-    if not isinstance(plugin, Plugin):
-        raise PluginError(f'the file needs a line `plugin = Plugin("{found.name}")`', str(found.path), 1)
+        raise PluginError(TAKEN.filled(name=found.name), file)
+    if found.rivals:
+        here = file if found.entry is None else told(found.entry)
+        places = ", ".join((*found.rivals, here))
+        raise PluginError(DOUBLED.filled(name=found.name, places=places), file, None, DOUBLED_HINT)
+    plugin = _plugin(found)
     if plugin.name != found.name:
-        raise PluginError(
-            f'Plugin("{plugin.name}") must be called {found.name}, as its file is',
-            str(found.path),
-            _line_with("Plugin(", found.path),
-        )
+        wrong = OTHER_NAME.filled(given=plugin.name, name=found.name)
+        raise PluginError(wrong, file, _line_with("Plugin(", found), RENAME.filled(name=found.name))
     plugin.check()
     _check_settings(plugin, found)
+    return plugin
+
+
+def _plugin(found: Found) -> Plugin:
+    if found.entry is not None:
+        plugin = imported(found.entry, found.path)
+        about = {"name": found.name, "value": found.entry.value, "dist": told(found.entry)}
+        missing = PluginError(NO_ENTRY.filled(**about), str(found.path))
+    else:
+        plugin = getattr(fresh(found.name, found.path, found.held), "plugin", None)
+        hint = NO_PLUGIN_HINT.filled(name=found.name)
+        missing = PluginError(NO_PLUGIN, str(found.path), 1, hint)
+    if not isinstance(plugin, Plugin):
+        raise missing
     return plugin
 
 
@@ -195,90 +258,8 @@ def _check_settings(plugin: Plugin, found: Found) -> None:
     for name, field_ in plugin.settings.model_fields.items():
         key = field_.alias or name
         if key in TAKEN_OUT:
-            line = _line_with(f"class {plugin.settings.__name__}", found.path)
+            line = _line_with(f"class {plugin.settings.__name__}", found)
             raise PluginError(NO_SETTING.filled(key=key), str(found.path), line, OTHER_SETTING)
-
-
-def module_of(plugin: Plugin) -> str | None:
-    """The name of the module that defines this very plugin, while it is loaded."""
-    start = f"{MODULE}{plugin.name}_"
-    for name, module in list(sys.modules.items()):
-        if name.startswith(start) and getattr(module, "plugin", None) is plugin:
-            return name
-    return None
-
-
-def unload(plugin: Plugin) -> None:
-    """Forget its modules; what still runs of them goes on."""
-    name = module_of(plugin)
-    if name is None:
-        return
-    for each in [each for each in sys.modules if each == name or each.startswith(f"{name}.")]:
-        del sys.modules[each]
-    sys.meta_path[:] = [each for each in sys.meta_path if getattr(each, "package", None) != name]
-
-
-class _FreshLoader(importlib.machinery.SourceFileLoader):
-    """Compiles what was held, or else what it reads: a cached .pyc might be an older version."""
-
-    def __init__(self, fullname: str, path: str, held: Held) -> None:
-        super().__init__(fullname, path)
-        self._held = held
-
-    def get_data(self, path: str) -> bytes:
-        return self._held.get(path) or super().get_data(path)
-
-    def get_code(self, fullname: str) -> CodeType | None:
-        path = self.get_filename(fullname)
-        return compile(self.get_data(path), path, "exec", dont_inherit=True)
-
-
-class _Modules:
-    """Finds the modules of one package among the files that were held."""
-
-    def __init__(self, package: str, found: Found) -> None:
-        self.package = package
-        self._found = found
-
-    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
-        """As `sys.meta_path` asks for it; None for what is not of the package, or was not held."""
-        if not fullname.startswith(f"{self.package}."):
-            return None
-        inside = self._found.path.parent.joinpath(*fullname.removeprefix(self.package).split(".")[1:])
-        for file in (inside / INIT, inside.with_name(inside.name + ".py")):
-            if str(file) in self._found.held:
-                return _spec(fullname, file, self._found.held)
-        return None
-
-
-def _spec(name: str, path: Path, held: Held) -> ModuleSpec:
-    package = [str(path.parent)] if path.name == INIT else None
-    loader = _FreshLoader(name, str(path), held)
-    spec = importlib.util.spec_from_file_location(
-        name, path, loader=loader, submodule_search_locations=package
-    )
-    assert spec is not None  # noqa: S101 - the loader is given
-    return spec
-
-
-def _module(found: Found) -> ModuleType:
-    name = f"{MODULE}{found.name}_{next(_serial)}"
-    spec = _spec(name, found.path, found.held)
-    assert spec.loader is not None  # noqa: S101 - it is given
-    if found.held and found.path.name == INIT:
-        sys.meta_path.insert(0, _Modules(name, found))  # also for what it imports when it runs
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException as exc:
-        del sys.modules[name]
-        if isinstance(exc, PluginError) and exc.file is not None:
-            raise
-        if isinstance(exc, KeyboardInterrupt):
-            raise
-        raise _placed(exc, found) from exc
-    return module
 
 
 @contextmanager
@@ -289,38 +270,16 @@ def blaming(found: Found) -> Iterator[None]:
     except PluginError as exc:
         if exc.file is not None:
             raise
-        raise _placed(exc, found) from exc
+        raise placed(exc, found.path) from exc
     except RelayError:
         raise
     except Exception as exc:
-        raise _placed(exc, found) from exc
+        raise placed(exc, found.path) from exc
 
 
-def _placed(exc: BaseException, found: Found) -> PluginError:
-    """The error with the place in the plugin's own file where it came from."""
-    what, hint = (exc.what, exc.hint) if isinstance(exc, PluginError) else (_what(exc), None)
-    return PluginError(what, str(found.path), _line(exc, found.path), hint)
-
-
-def _what(exc: BaseException) -> str:
-    if isinstance(exc, SyntaxError):
-        return f"SyntaxError: {exc.msg}"
-    return f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
-
-
-def _line(exc: BaseException, path: Path) -> int | None:
-    """The last line of the plugin's own file on the way to the error."""
-    if isinstance(exc, SyntaxError) and exc.filename == str(path):
-        return exc.lineno
-    own = [frame.lineno for frame in traceback.extract_tb(exc.__traceback__) if frame.filename == str(path)]
-    return own[-1] if own else None
-
-
-def _line_with(words: str, path: Path) -> int | None:
-    lines = path.read_text("utf-8", "replace").splitlines()
-    return next((number for number, line in enumerate(lines, 1) if words in line), None)
-
-
-def table_of(settings: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:
-    """The plugin's table in bot.toml; an absent one is empty."""
-    return settings.get(name, {})
+def _line_with(words: str, found: Found) -> int | None:
+    try:
+        source = (found.held.get(str(found.path)) or found.path.read_bytes()).decode("utf-8", "replace")
+    except OSError:
+        return None
+    return next((number for number, line in enumerate(source.splitlines(), 1) if words in line), None)

@@ -15,12 +15,13 @@ from routing.gates import SETTINGS, Gates
 from routing.test_pipeline import GOOD, MESSAGE, errors, loaded, pipeline, targets
 
 from relay import Forward, Message, Reply
+from relay.authoring.decisions import MOST
 from relay.authoring.trace import MOST_LINES
 from relay.routing import calls
 from relay.routing.blackbox import SLOT, SLOTS, BlackBox, Ending
 from relay.routing.calls import MOST_LEFT, MOST_SLOW, ExhaustedError
 from relay.routing.outbox import MOST_DELIVERIES
-from relay.routing.pipeline import MOST_DECISIONS, Pipeline
+from relay.routing.pipeline import Pipeline
 from relay.routing.router import Router
 
 WHOSE: contextvars.ContextVar[str] = contextvars.ContextVar("whose", default="nobody's")
@@ -154,7 +155,7 @@ async def test_a_thread_that_cannot_be_started_is_no_fault_of_the_plugin(
 @rule
 async def test_more_decisions_than_anybody_could_mean_are_an_error() -> None:
     async def many(message: Message, ctx: Any) -> list[Reply]:
-        return [Reply("x")] * (MOST_DECISIONS + 1)
+        return [Reply("x")] * (MOST + 1)
 
     (error,) = errors(await pipeline(loaded("many", many)).run(1, MESSAGE))
     assert error.startswith("many: ValueError at pipeline.py:")
