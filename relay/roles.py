@@ -250,6 +250,7 @@ def build_router(
     pipeline.parking = standing.parking
     for each in plugins:
         standing.runs(each.name, each.version)
+    occasions.life.standing = standing
     return Router(store, pipeline, clock, settings, box, occasions, standing)
 
 

@@ -18,6 +18,7 @@ from relay.language import Text
 from relay.routing.calls import ExhaustedError, LateError
 from relay.routing.loader import Loaded
 from relay.routing.pipeline import Pipeline, Said
+from relay.routing.standing import Standing
 from relay.store.protocol import Store
 
 log = structlog.get_logger("relay.life")
@@ -33,24 +34,55 @@ class Life:
     """Starts and stops versions of plugins; what they remember by it is stored at once."""
 
     def __init__(self, store: Store, pipeline: Pipeline, clock: Clock) -> None:
+        self.standing: Standing | None = None  #: which is told what did not start
         self._store = store
         self._pipeline = pipeline
         self._clock = clock
         self._alive: set[Plugin] = set()
+        self.later: list[Loaded] = []  #: parked when all began
+        self._order: list[str] = []
         self._numbers = itertools.count(FIRST)
 
     async def begin(self) -> None:
         """Start those that the pipeline begins with; one that does not start is taken out of it."""
+        self._order = self._order or [each.name for each in self._pipeline.plugins]
         for loaded in self._pipeline.plugins:
             if loaded.plugin in self._alive:
                 continue
-            try:
-                await self.start(loaded)
-            except PluginError as exc:
-                where = {"file": exc.file, "line": exc.line}
-                log.error("plugin_not_loaded", plugin=loaded.name, error=exc.message, **where)
-                others = [each for each in self._pipeline.plugins if each is not loaded]
-                self._pipeline.swap(others)
+            if self._is_parked(loaded):  # perhaps it was its start that the last router died in
+                self.later.append(loaded)
+                self._leave_out(loaded)
+            elif not await self._starts(loaded):
+                self._leave_out(loaded)
+
+    async def begin_later(self) -> None:
+        """Start those that were parked when all began, once their time is over."""
+        for loaded in [each for each in self.later if not self._is_parked(each)]:
+            self.later.remove(loaded)
+            newer = any(each.name == loaded.name for each in self._pipeline.plugins)
+            if not newer and await self._starts(loaded):
+                self._pipeline.swap(sorted((*self._pipeline.plugins, loaded), key=self._place))
+
+    async def _starts(self, loaded: Loaded) -> bool:
+        """Start it; where it does not, that is told."""
+        try:
+            await self.start(loaded)
+        except PluginError as exc:
+            where = {"file": exc.file, "line": exc.line}
+            log.error("plugin_not_loaded", plugin=loaded.name, error=exc.message, **where)
+            if self.standing is not None:
+                self.standing.refused(loaded.name, exc.message, exc.file, exc.line)
+            return False
+        return True
+
+    def _place(self, loaded: Loaded) -> int:
+        return self._order.index(loaded.name) if loaded.name in self._order else len(self._order)
+
+    def _is_parked(self, loaded: Loaded) -> bool:
+        return self.standing is not None and self.standing.parking.parked(loaded.name)
+
+    def _leave_out(self, loaded: Loaded) -> None:
+        self._pipeline.swap([each for each in self._pipeline.plugins if each is not loaded])
 
     async def start(self, loaded: Loaded) -> None:
         """Run what it does on start; raises `PluginError`, with file and line, and then it has not begun."""

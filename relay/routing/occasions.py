@@ -94,6 +94,8 @@ class Occasions:
 
         `alone` says that no message is on trial, so that a suspect may be.
         """
+        if self.life.later:
+            await self._insist(self.life.begin_later)
         if self._known is not self._pipeline.plugins:
             await self._learn()
         if not (self._wanted or self._lines or self._pipeline.talks):

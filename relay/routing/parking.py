@@ -67,6 +67,11 @@ class Parking:
         self._probed[plugin] = now
         return None
 
+    def parked(self, plugin: str) -> bool:
+        """Whether its time is not over; whoever asks does not try it."""
+        failing, now = self._failing.get(plugin), self._clock.now()
+        return failing is not None and failing.until - WAITS[-1] <= now < failing.until
+
     def succeeded(self, plugin: str) -> None:
         """One success ends it."""
         failing = self._failing.pop(plugin, None)

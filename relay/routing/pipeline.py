@@ -281,8 +281,8 @@ class Pipeline:
                 decisions = decisions_of(result)
             await outbox.look_up(decisions)
             with self.calls.box.running(call.number, call.what):
+                talks = self._talks(call, outbox, decisions, own)  # first: what it refuses, nobody takes
                 stopped = outbox.take(call.loaded.name, decisions, own, observe=call.loaded.observe)
-                talks = self._talks(call, outbox, decisions, own)
         except (asyncio.CancelledError, ExhaustedError):  # ours: a handler's own is told as an error of its
             page.tear_out()
             raise

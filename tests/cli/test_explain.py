@@ -18,7 +18,7 @@ def test_it_tells_message_trace_and_deliveries(relay: Relay, filled: Path) -> No
     assert " ".join(told) == f"{MESSAGE} {REASON} trace deliveries occasions"
     assert [list(line) for line in told["trace"]] == [["plugin", "rule", "decision", "reason", "ms"]] * 2
     (delivery,) = told["deliveries"]
-    assert " ".join(delivery) == f"{DELIVERY} plugin rule account_name target_name"
+    assert " ".join(delivery) == f"{DELIVERY} plugin rule occasion_id account_name target_name"
     assert (delivery["message_id"], delivery["target"]) == ("m1", WEST)
 
 

@@ -69,10 +69,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery in the database."""
+    """A delivery in the database; of no message, if it came of something else."""
 
     id: int
-    message: int
+    message: int | None
     kind: str
     account: str
     target: str
@@ -162,6 +162,8 @@ def _acted(evidence: Evidence) -> Iterator[str]:
         return
     made: dict[int, Counter[Wanted]] = defaultdict(Counter)
     for each in evidence.deliveries:
+        if each.message is None:
+            continue
         made[each.message][each.kind, each.target] += 1
     for message in evidence.messages:
         owed, got = evidence.owed.get(message.heard, Counter()), made[message.id]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from bots import ANN, BEN, EAST, ONE, WEST, entry, make_bot, receive, rule, said
 
+from relay.store.sqlite.forgetting import Forgetting
 from relay.testing import Bot
+from relay.wire.entries import read_entry
 
 PLUGIN = """
 from relay import Context, Conversation, EndConversation, Message, Plugin, Reply, Send, Stop
@@ -168,3 +171,56 @@ async def test_in_a_private_chat_only_the_account_that_asked_hears_the_answer(tm
         assert (question.ear, question.chat) == (ONE, ANN)
         found = await bot.store.occasions.question("form", ANN, ANN, "another account")
         assert found is None
+
+
+@rule
+async def test_what_was_said_before_the_question_and_fetched_after_it_is_no_answer(tmp_path: Path) -> None:
+    async with form(tmp_path) as bot:
+        await talk(bot, "order")
+        now = bot.clock.now()
+        for number, (text, time) in enumerate((("before", now - 1_000), ("after", now + 1_000)), 50):
+            bot.clock.jump(2)
+            said_then = read_entry(
+                "chatMsg", ONE, json.dumps(entry(str(number), text, msg_time=time)).encode()
+            )
+            await bot.store.recover([said_then])
+            await bot.work()
+        assert answers(bot)[1:] == ["on_message: before", "order 1: after"]
+
+
+@rule
+async def test_the_plugin_itself_ends_a_conversation(tmp_path: Path) -> None:
+    ends = """
+    if message.text == "stop":
+        return [EndConversation(), Reply("and?", then=which), EndConversation()]
+"""
+    again = PLUGIN.replace('    if message.text == "more":', ends + '    if message.text == "more":')
+    async with form(tmp_path, again) as bot:
+        assert await talk(bot, "order", "stop", "a lamp") == ["which one?", "and?", "on_message: a lamp"]
+
+
+@rule
+async def test_a_function_that_could_not_be_found_again_is_refused_and_nothing_is_sent(
+    tmp_path: Path,
+) -> None:
+    local = PLUGIN.replace(
+        'Reply("which one?", then=which', 'Reply("which one?", then=lambda message, ctx: None'
+    )
+    async with form(tmp_path, local) as bot:
+        assert await talk(bot, "order") == []
+        (line,) = [each for each in await bot.store.trace(1) if each["plugin"] == "form"]
+        assert line["decision"] == "error"
+        assert await bot.store.occasions.conversations() == []
+
+
+@rule
+async def test_who_is_forgotten_is_waited_for_no_longer(tmp_path: Path) -> None:
+    async with form(tmp_path) as bot:
+        await talk(bot, "order")
+        await talk(bot, "order", sender=BEN)
+        person = Forgetting(bot.config.database, ANN)
+        done = person.forget(bot.clock.now(), lambda _: None)
+        person.close()
+        assert done["conversations"] == 1
+        (left,) = await bot.store.occasions.conversations()
+        assert left.sender == BEN

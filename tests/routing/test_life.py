@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from relay.config import load
 from relay.errors import PluginError
 from relay.roles import offers
+from relay.routing.parking import MOST_FAILURES, WAITS, Failure
 from relay.routing.swap import Swap
 from relay.testing import SECRETS
 
@@ -129,6 +130,24 @@ async def test_a_plugin_that_comes_while_the_bot_runs_is_started_with_its_memory
         assert occasions is not None
         swap = Swap(bot.router.pipeline, occasions.life)
         await swap.take(offers(load(bot.folder / "bot.toml", SECRETS)))
+        bot.simulator.say(EAST, ANN, "hello")
+        await bot.work()
+        assert told(bot, "starts") == ["starts 1"]
+
+
+@rule
+async def test_a_start_that_killed_the_router_too_often_waits_with_its_plugin(tmp_path: Path) -> None:
+    async with clock(tmp_path, living()) as bot:
+        standing, occasions = bot.router.standing, bot.router.occasions
+        assert standing is not None
+        assert occasions is not None
+        for _ in range(MOST_FAILURES):
+            standing.parking.failed("clock", Failure("the router died in start"))
+        await standing.parking.keep(bot.store)
+        await bot.work()
+        assert await bot.store.state("clock", "starts") is None
+        await bot.pass_time(WAITS[0] / 1000)
+        assert await bot.store.state("clock", "starts") == ("1", None)
         bot.simulator.say(EAST, ANN, "hello")
         await bot.work()
         assert told(bot, "starts") == ["starts 1"]

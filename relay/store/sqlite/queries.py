@@ -148,7 +148,6 @@ def _delivery(row: Sequence[Any]) -> Row:
     return {
         "id": delivery_id(number),
         "message_id": None if message is None else message_id(message),
-        "occasion_id": None if occasion is None else occasion_id(occasion),
         "kind": kind,
         "account": account,
         "target": target,
@@ -160,6 +159,7 @@ def _delivery(row: Sequence[Any]) -> Row:
         "updated_at": rfc3339(updated),
         "plugin": plugin,
         "rule": rule,
+        "occasion_id": None if occasion is None else occasion_id(occasion),
     }
 
 
