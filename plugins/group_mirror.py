@@ -154,23 +154,23 @@ class Route(Filter):
         if not self.enabled:
             return "enabled = false"
         if message.chat not in (self.between or self.from_):
-            return f"chat {message.chat} is not in {'between' if self.between else 'from'}"
+            return self.not_among("between" if self.between else "from", message.chat)
         if message.late and self.late == "skip":
             return 'late, and late = "skip"'
         if message.own and not self.include_own:
             return "own, and include_own is not set"
         if self.types and message.type not in self.types:
-            return f"type {message.type} is not in types"
+            return self.not_among("types", message.type)
         if message.type in self.not_types:
-            return f"type {message.type} is in not_types"
+            return self.is_among("not_types", message.type)
         return super().refusal(message) or self._wording(message)
 
     def _wording(self, message: Message) -> str | None:
         words = normalise(message.text) if self.contains or self.not_contains else ""
         if self.contains and not any(word in words for word in self.contains):
-            return "no word of contains is in it"
+            return self.none_of("contains")
         unwanted = next((word for word in self.not_contains if word in words), None)
-        return f"{unwanted} of not_contains is in it" if unwanted is not None else None
+        return f"not_contains: {unwanted} is in it" if unwanted is not None else None
 
     def decisions(self, message: Message, targets: Sequence[str], ctx: Context) -> Iterator[Forward | Send]:
         """How the message gets to these chats."""

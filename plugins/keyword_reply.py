@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Sequence, Set
 from functools import cached_property
@@ -34,6 +35,7 @@ from relay import (
     UniqueNames,
     Words,
     Would,
+    listed,
     placeholders,
     refuse,
 )
@@ -161,13 +163,13 @@ class Rule(Filter):
         if message.late and self.late == "skip":
             return 'late, and late = "skip"'
         if self.chats and message.chat not in self.chats:
-            return f"chat {message.chat} is not in chats"
+            return self.not_among("chats", message.chat)
         if message.chat in self.not_chats:
-            return f"chat {message.chat} is in not_chats"
+            return self.is_among("not_chats", message.chat)
         if self.accounts and message.account not in self.accounts:
-            return f"account {message.account} is not in accounts"
+            return self.not_among("accounts", message.account)
         if self.chat_type not in ("any", message.chat_type):
-            return f"chat_type is {message.chat_type}"
+            return f"chat_type: {message.chat_type}, not {self.chat_type}"
         return super().refusal(message)
 
     def mismatch(self, message: Message, *, may_match: bool) -> str | None:
@@ -181,7 +183,13 @@ class Rule(Filter):
 
     @cached_property
     def _no_match(self) -> str:
-        return f"no match of {', '.join(self.matchers)}"
+        """Put together once: most messages are told it of most rules."""
+        words = {key: self.none_of(key) for key in self.matchers if key != "regex"}
+        if self.contains_all:
+            words["contains_all"] = words["contains_all"].replace("none of", "not all of", 1)
+        if self.regex:
+            words["regex"] = f"regex: no match of {listed([pattern.text for pattern in self.regex])}"
+        return "; ".join(words.values())
 
     def values(self, message: Message, ctx: Context) -> dict[str, str]:
         """What the placeholders stand for; a group of a pattern that does not match is empty."""
@@ -213,9 +221,9 @@ class Book:
         patterns = self._with_pattern if self._patterns.may_match(text) else ()
         return self._keywords.matching(text), self._always.union(patterns)
 
-    def to_ask(self, message: Message, possible: Set[int]) -> Sequence[int]:
+    def to_ask(self, message: Message, possible: Set[int], *, every: bool) -> Sequence[int]:
         """All of a few rules, in order; of many, those that are possible and for this chat."""
-        if len(self.rules) <= FEW:
+        if every or len(self.rules) <= FEW:
             return range(len(self.rules))
         return sorted(possible & self._anywhere | possible & self._in_chat.get(message.chat, set()))
 
@@ -245,7 +253,7 @@ async def answer(message: Message, ctx: Context) -> list[Decision]:
     matching, worth_asking = book.chances(message.text)
     decided: list[Decision] = []
     asked = end = 0
-    for number in book.to_ask(message, matching | worth_asking):
+    for number in book.to_ask(message, matching | worth_asking, every=ctx.detailed):
         rule, asked, end = book.rules[number], asked + 1, number + 1
         refusal = rule.refusal(message)
         if refusal is None and number not in matching:
@@ -258,6 +266,9 @@ async def answer(message: Message, ctx: Context) -> list[Decision]:
         decisions = await _decide(rule, message, ctx)
         decided += [Would(*decisions)] if rule.observe else decisions
         if rule.stop and not rule.observe:
+            if ctx.detailed or len(book.rules) <= FEW:
+                for later in book.rules[end:]:
+                    ctx.note(later.name, f"{rule.name} stopped it before")
             break
     else:
         end = len(book.rules)
@@ -292,11 +303,16 @@ def _blank(message: Outgoing) -> bool:
 async def _cooling(rule: Rule, message: Message, ctx: Context) -> str | None:
     """Why the rule has to wait, or None; then its cooldown begins."""
     key = f"{_kept(rule, 'cooldown')} {_whose(rule, message)}"
-    refusal = f"cooldown of {rule.cooldown} per {rule.cooldown_per} is not over"
-    if await ctx.state.get(key) is not None:
-        return refusal
-    # Two messages in different chats may get here at once; only one of them counts to 1.
-    return refusal if await ctx.state.increment(key, ttl=rule.cooldown.seconds) > 1 else None
+    begun = await ctx.state.get(key)
+    if begun is None:
+        until = ctx.now + dt.timedelta(seconds=rule.cooldown.seconds)
+        since = f"since {message.id}, until {until:%m-%d %H:%M:%S}"
+        # Two messages in different chats may get here at once; only one of them finds nothing.
+        if await ctx.state.compare_and_set(key, None, since, ttl=rule.cooldown.seconds):
+            return None
+        begun = await ctx.state.get(key)
+    told = f" ({begun})" if isinstance(begun, str) else ""
+    return f"cooldown: {rule.cooldown} per {rule.cooldown_per} is not over{told}"
 
 
 def _kept(rule: Rule, what: str) -> str:

@@ -8,7 +8,7 @@ from relay.authoring.conversation import Conversation
 from relay.authoring.decisions import Decision, EndConversation, Forward, Reply, Send, Stop, Would
 from relay.authoring.delivery import Delivery
 from relay.authoring.event import Event
-from relay.authoring.filters import Filter, MessageTypes, UniqueNames
+from relay.authoring.filters import Filter, MessageTypes, UniqueNames, listed
 from relay.authoring.matching import Keywords, Literals, Words, normalise
 from relay.authoring.message import Message
 from relay.authoring.outgoing import (
@@ -68,6 +68,7 @@ __all__ = [
     "card",
     "file",
     "link",
+    "listed",
     "normalise",
     "picture",
     "placeholders",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from relay.authoring.filters import listed
 from relay.authoring.handlers import Handler
 from relay.authoring.matching import normalise
 from relay.authoring.message import Message
@@ -37,6 +39,11 @@ Names = str | Iterable[str]
 Given = Names | Callable[[Any], Names]
 
 
+@lru_cache(maxsize=1024)
+def _among(values: frozenset[str]) -> str:
+    return listed(sorted(values))
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a message must be for a handler to get it; what is empty asks for nothing."""
@@ -54,13 +61,13 @@ class Choice:
         if message.own and not self.include_own:
             return "own, and include_own is not set"
         if self.types and message.type not in self.types:
-            return f"type {message.type} is not among {', '.join(sorted(self.types))}"
+            return f"types: {message.type} is not among {_among(self.types)}"
         if self.chat_type not in ("any", message.chat_type):
-            return f"chat_type is {message.chat_type}, not {self.chat_type}"
+            return f"chat_type: {message.chat_type}, not {self.chat_type}"
         if self.chats and message.chat not in self.chats:
-            return f"chat {message.chat} is not in chats"
+            return f"chats: {message.chat} is not among {_among(self.chats)}"
         if self.senders and message.sender not in self.senders:
-            return f"sender {message.sender} is not in senders"
+            return f"senders: {message.sender} is not among {_among(self.senders)}"
         return self._read(message) if self.contains or self.regex else NO_GROUPS
 
     def _read(self, message: Message) -> str | Mapping[str, str]:
@@ -68,11 +75,15 @@ class Choice:
         if not text:
             return f"type {message.type} has no text to look into"
         if self.contains and not any(word in message.compared for word in self.contains):
-            return "no word of contains is in the text"
+            return f"contains: none of {listed(self.contains)}"
         if not self.regex:
             return NO_GROUPS
         found = (pattern.search(text) for pattern in self.regex)
-        return next((groups for groups in found if groups is not None), "no match of regex")
+        groups = next((groups for groups in found if groups is not None), None)
+        return self._no_match() if groups is None else groups
+
+    def _no_match(self) -> str:
+        return f"regex: no match of {listed([each.text for each in self.regex])}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, PrivateAttr
 
 from relay.authoring.message import Message
 from relay.authoring.schedule import Days, Hours, closed
@@ -15,6 +15,9 @@ from relay.language import Text
 from relay.wire.content import TYPES
 
 TAKEN = Text("和 [{first}] 重名", "is the name of [{first}] already")
+MOST = 5  # values of a list that are told
+LONGEST = 30  # characters of one of them
+
 DIFFER = Text("名字不能重复", "names must differ")
 
 
@@ -25,14 +28,40 @@ class Filter(BaseModel):
     not_senders: ChatList = ()
     hours: Hours = Hours()
     days: Days = ()
+    _lists: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def refusal(self, message: Message) -> str | None:
         """The first of these conditions that the message does not meet, or None."""
         if self.senders and message.sender not in self.senders:
-            return f"sender {message.sender} is not in senders"
+            return self.not_among("senders", message.sender)
         if message.sender in self.not_senders:
-            return f"sender {message.sender} is in not_senders"
+            return self.is_among("not_senders", message.sender)
         return closed(message.time, self.hours, self.days) if self.hours or self.days else None
+
+    def not_among(self, key: str, value: str) -> str:
+        """That the value is none of those at this key, and which these are."""
+        return f"{key}: {value} is not among {self._listed(key)}"
+
+    def is_among(self, key: str, value: str) -> str:
+        """That the value is one of those at this key."""
+        return f"{key}: {value} is among them"
+
+    def none_of(self, key: str) -> str:
+        """That none of the words at this key is there."""
+        return f"{key}: none of {self._listed(key)}"
+
+    def _listed(self, key: str) -> str:
+        """Put together once: it is told of nearly every message."""
+        told = self._lists.get(key)
+        if told is None:
+            told = self._lists[key] = listed(getattr(self, key, None) or getattr(self, f"{key}_"))
+        return told
+
+
+def listed(values: Sequence[str]) -> str:
+    """The first of several values, and how many more there are."""
+    first = ", ".join(value if len(value) <= LONGEST else f"{value[:LONGEST]}…" for value in values[:MOST])
+    return first if len(values) <= MOST else f"{first} and {len(values) - MOST} more"
 
 
 def _type(name: str) -> str:

@@ -276,7 +276,7 @@ class Context:
 
     `state` is what the plugin remembers; `names` what people and chats are called; `now` the time in the
     bot's time zone; `match` the named groups of the handler's `regex`; `dry_run` is true in a rehearsal,
-    where nothing is sent.
+    where nothing is sent; `detailed` asks for a note on every rule, however many there are.
     """
 
     settings: Any
@@ -287,6 +287,7 @@ class Context:
     state: State
     names: Names
     dry_run: bool = False
+    detailed: bool = False
     match: Mapping[str, str] = field(default_factory=lambda: NO_GROUPS)
 
     def note(self, rule: str, reason: str) -> None:

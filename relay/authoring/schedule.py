@@ -90,7 +90,7 @@ def closed(time: dt.datetime, hours: Hours, days: tuple[str, ...]) -> str | None
     """Why these hours and days do not include the time, or None."""
     day = hours.day_of(time)
     if day is None:
-        return f"{time:%H:%M} is not in hours {hours}"
+        return f"hours: {time:%H:%M} is not in {hours}"
     if days and DAYS[day] not in days:
-        return f"{DAYS[day]} is not in days"
+        return f"days: {DAYS[day]} is not among {', '.join(days)}"
     return None

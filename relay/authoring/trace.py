@@ -9,12 +9,14 @@ from relay.wire.scalars import storable
 
 LENGTH = 300
 MOST_LINES = 10_000  # of one message: what is noted beyond that would hold up the disk for others
+EVERY_LINE = 1_000_000  # of a rehearsal, which is stored nowhere
 
 
 class Trace:
     """Collects lines while the plugins run; `ms` is the time since the line before."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_LINES) -> None:
+        self.most = most
         self._lines: list[TraceLine] = []
         self._since = time.perf_counter()
 
@@ -28,7 +30,7 @@ class Trace:
 
         What is no string is told as its `str`; what is long or cannot be stored is cut and replaced.
         """
-        if len(self._lines) >= MOST_LINES:
+        if len(self._lines) >= self.most:
             return
         now = time.perf_counter()
         ms = round((now - self._since) * 1000, 3)
@@ -37,7 +39,7 @@ class Trace:
 
     def add(self, other: Trace) -> None:
         """Append what was noted in another trace."""
-        self._lines.extend(other.lines[: MOST_LINES - len(self._lines)])
+        self._lines.extend(other.lines[: self.most - len(self._lines)])
         self._since = time.perf_counter()
 
 

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from relay.language import Language
 
-_CHINESE = (
+_ACTS = {"forward": "转发", "reply": "回复", "send": "发送", "stop": "到此为止"}
+
+
+def _acting(found: re.Match[str]) -> str:
+    """What a rule that only observes would do."""
+    return f"{_ACTS[found[1]]}：{_chinese(found[2])}"
+
+
+_CHINESE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"own", "我方消息"),
     (r"forgotten", "已被 relay forget 清除"),
     (r"own, and heard by another of our accounts", "我方消息，由另一个账号听到"),
@@ -41,6 +50,34 @@ _CHINESE = (
     (r"enabled = false", "已停用（enabled = false）"),
     (r'late, and late = "skip"', '迟到的消息，而 late = "skip"'),
     (r"own, and include_own is not set", "我方消息，而 include_own 没有打开"),
+    (r"([\w.-]+): (.+) is not among (.+) and (\d+) more", r"\1：\2 不在 \3 等之列（另有 \4 个）"),
+    (r"([\w.-]+): (.+) is not among (.+)", r"\1：\2 不在 \3 之列"),
+    (r"([\w.-]+): (.+) is among them", r"\1：\2 在其中"),
+    (r"contains_all: not all of (.+) and (\d+) more", r"contains_all：没有全部包含 \1 等词（另有 \2 个）"),
+    (r"contains_all: not all of (.+)", r"contains_all：没有全部包含 \1"),
+    (r"equals: none of (.+) and (\d+) more", r"equals：不是 \1 等词（另有 \2 个）"),
+    (r"equals: none of (.+)", r"equals：不是 \1"),
+    (r"prefix: none of (.+) and (\d+) more", r"prefix：开头不是 \1 等词（另有 \2 个）"),
+    (r"prefix: none of (.+)", r"prefix：开头不是 \1"),
+    (r"(\w+): none of (.+) and (\d+) more", r"\1：没有 \2 等词（另有 \3 个）"),
+    (r"(\w+): none of (.+)", r"\1：没有 \2"),
+    (r"regex: no match of (.+)", r"regex：\1 没有命中"),
+    (r"not_contains: (.+) is in it", r"not_contains：含有 \1"),
+    (r"chat_type: (\w+), not (\w+)", r"chat_type：是 \1，不是 \2"),
+    (r"hours: (\S+) is not in (.+)", r"hours：\1 不在 \2 之内"),
+    (
+        r"cooldown: (\S+) per chat is not over \(since (m\d+), until (.+)\)",
+        r"cooldown：本会话 \1 的冷却从 \2 开始，到 \3 结束",
+    ),
+    (
+        r"cooldown: (\S+) per sender is not over \(since (m\d+), until (.+)\)",
+        r"cooldown：此人 \1 的冷却从 \2 开始，到 \3 结束",
+    ),
+    (r"cooldown: (\S+) per chat is not over", r"cooldown：本会话的冷却时间 \1 未过"),
+    (r"cooldown: (\S+) per sender is not over", r"cooldown：此人的冷却时间 \1 未过"),
+    (r"(.+) stopped it before", r"\1 先让它到此为止"),
+    (r"(forward|reply|send|stop): (.+)", _acting),
+    # as earlier versions wrote it, in what is kept
     (r"(chat|sender|account) (\S+) is not in (\w+)", r"\2 不在 \3 里"),
     (r"(chat|sender) (\S+) is in (\w+)", r"\2 在 \3 里"),
     (r"type (\S+) is not in (\w+)", r"类型 \1 不在 \2 里"),
@@ -97,5 +134,5 @@ def told(stored: str, language: Language) -> str:
 def _chinese(part: str) -> str:
     for english, chinese in _CHINESE:
         if found := re.fullmatch(english, part):
-            return found.expand(chinese)
+            return found.expand(chinese) if isinstance(chinese, str) else chinese(found)
     return part

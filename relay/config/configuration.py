@@ -25,10 +25,15 @@ class Switch:
     def refusal(self, plugin: str, chat: str) -> str | None:
         """Why the plugin does not run in this chat, or None."""
         if self.chats and chat not in self.chats:
-            return f"chat {chat} is not in plugins.{plugin}.chats"
+            return f"plugins.{plugin}.chats: {chat} is not among {_listed(self.chats)}"
         if self.not_chats and chat in self.not_chats:
-            return f"chat {chat} is in plugins.{plugin}.not_chats"
+            return f"plugins.{plugin}.not_chats: {chat} is among them"
         return None
+
+
+def _listed(chats: tuple[str, ...]) -> str:
+    first = ", ".join(chats[:5])
+    return first if len(chats) <= 5 else f"{first} and {len(chats) - 5} more"
 
 
 EVERYWHERE = Switch()

@@ -18,7 +18,7 @@ from relay.authoring.message import Message
 from relay.authoring.names import Names
 from relay.authoring.plugin import Context
 from relay.authoring.state import StateBook, StatePage
-from relay.authoring.trace import Trace
+from relay.authoring.trace import EVERY_LINE, MOST_LINES, Trace
 from relay.clock import Clock
 from relay.routing.calls import Call, Calls, ExhaustedError, LateError
 from relay.routing.conversations import Conversations, Place, answering, ended, talks_of
@@ -64,6 +64,7 @@ class Said:
     about: str
     now: dt.datetime
     dry_run: bool = False
+    detailed: bool = False
 
 
 class Pipeline:
@@ -118,28 +119,34 @@ class Pipeline:
         """The plugins as they are now, for whoever goes through them and says when that is over."""
         return self._roster.enter()
 
-    async def run(self, number: int, message: Message, *, dry_run: bool = False) -> Routing:
+    async def run(
+        self, number: int, message: Message, *, dry_run: bool = False, detailed: bool = False
+    ) -> Routing:
         """Ask every handler, and return state, trace and deliveries of message `number`.
+
+        A `detailed` trace has a line for every rule, however many there are.
 
         Raises `ExhaustedError` where this process cannot ask any more.
         """
-        roster = self._roster.enter()
+        roster, now = self._roster.enter(), self.at(self._clock.now())
+        said = Said(number, message, message.id, now, dry_run, detailed)
         try:
-            return await self.calls.box.steps(number, "", self._run(number, message, roster.plugins, dry_run))
+            return await self.calls.box.steps(number, "", self._run(said, message, roster.plugins))
         finally:
             roster.leave()
 
-    async def _run(self, number: int, message: Message, plugins: Sequence[Loaded], dry_run: bool) -> Routing:
-        trace = Trace()
+    async def _run(self, said: Said, message: Message, plugins: Sequence[Loaded]) -> Routing:
+        trace, number = Trace(EVERY_LINE if said.detailed else MOST_LINES), said.number
         await self._memory.names.learn((message.sender, message.chat, message.account))
         if self._memory.conversations is not None:
             await self._memory.conversations.ready()
         now = self._clock.now()
         outbox = Outbox(message, self._resolve, now, number)
-        said = Said(number, message, message.id, self.at(now), dry_run)
-        for loaded in plugins:
+        asked = iter(plugins)
+        for loaded in asked:
             if await self._ask(said, message, loaded, outbox, trace):
-                break
+                for later in asked:
+                    trace.note(later.name, "", "no", f"{loaded.name} stopped it before")
         return Routing(
             number,
             MessageState.ROUTED,
@@ -218,7 +225,7 @@ class Pipeline:
         match: Mapping[str, str] = NO_GROUPS,
     ) -> bool | None:
         """Call one handler; true when it stopped what is said, None when it failed."""
-        page, own = self._memory.book.open(outbox), Trace()
+        page, own = self._memory.book.open(outbox), Trace(trace.most)
         ctx = self._context(said, loaded, page, own, match)
         given = () if said.given is None else (said.given,)
         call = Call(said.number, loaded, handler, given, ctx, said.about)
@@ -242,6 +249,7 @@ class Pipeline:
             state=page.of(loaded.memory),
             names=self._memory.names,
             dry_run=said.dry_run or loaded.observe,
+            detailed=said.detailed,
             match=match,
         )
 

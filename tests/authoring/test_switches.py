@@ -39,9 +39,9 @@ async def answered(bot: Bot) -> list[str]:
 @pytest.mark.parametrize(
     ("switch", "rooms", "reason"),
     [
-        ('chats = ["both"]', [EAST, WEST], f"chat {NORTH} is not in plugins.hello.chats"),
-        ('chats = "east"', [EAST], f"chat {NORTH} is not in plugins.hello.chats"),
-        (f'not_chats = ["{NORTH}"]', [EAST, WEST], f"chat {NORTH} is in plugins.hello.not_chats"),
+        ('chats = ["both"]', [EAST, WEST], f"plugins.hello.chats: {NORTH} is not among "),
+        ('chats = "east"', [EAST], f"plugins.hello.chats: {NORTH} is not among "),
+        (f'not_chats = ["{NORTH}"]', [EAST, WEST], f"plugins.hello.not_chats: {NORTH} is among them"),
         (f'chats = ["both", "{NORTH}"]\nnot_chats = ["{NORTH}"]', [EAST, WEST], "not_chats"),
     ],
 )

@@ -39,6 +39,7 @@ PUBLIC = [
     "card",
     "file",
     "link",
+    "listed",
     "normalise",
     "picture",
     "placeholders",

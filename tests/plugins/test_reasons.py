@@ -23,14 +23,14 @@ async def trace(toml: str, plugin: str, text: str = "hi", **said: object) -> lis
     ("keys", "said", "reason"),
     [
         ({"enabled": False}, {}, "enabled = false"),
-        ({"chats": [WEST]}, {}, f"chat {EAST} is not in chats"),
-        ({"not_chats": [EAST]}, {}, f"chat {EAST} is in not_chats"),
-        ({"accounts": ["1688850000000009"]}, {}, "account 1688850000000001 is not in accounts"),
-        ({"chat_type": "private"}, {}, "chat_type is room"),
-        ({"senders": ["7881300000000009"]}, {}, "sender 7881300000000001 is not in senders"),
-        ({"hours": "09:00-10:00"}, {}, "06:13 is not in hours 09:00-10:00"),
-        ({"days": ["mon"]}, {}, "wed is not in days"),
-        ({"contains": ["y"], "regex": ["z"]}, {}, "no match of contains, regex"),
+        ({"chats": [WEST]}, {}, f"chats: {EAST} is not among {WEST}"),
+        ({"not_chats": [EAST]}, {}, f"not_chats: {EAST} is among them"),
+        ({"accounts": ["1688850000000009"]}, {}, "accounts: 1688850000000001 is not among 1688850000000009"),
+        ({"chat_type": "private"}, {}, "chat_type: room, not private"),
+        ({"senders": ["7881300000000009"]}, {}, "senders: 7881300000000001 is not among 7881300000000009"),
+        ({"hours": "09:00-10:00"}, {}, "hours: 06:13 is not in 09:00-10:00"),
+        ({"days": ["mon"]}, {}, "days: wed is not among mon"),
+        ({"contains": ["y"], "regex": ["z"]}, {}, "contains: none of y; regex: no match of z"),
         ({"contains": ["y"]}, {"msg_type": "picture"}, "type picture has no text to look into"),
     ],
 )
@@ -44,12 +44,12 @@ async def test_every_rule_says_which_condition_failed(keys: Row, said: Row, reas
     ("keys", "said", "reason"),
     [
         ({"enabled": False}, {}, "enabled = false"),
-        ({"from": [WEST], "to": [EAST], "between": []}, {}, f"chat {EAST} is not in from"),
-        ({"types": ["link"]}, {}, "type text is not in types"),
-        ({}, {"msg_type": "system"}, "type system is in not_types"),
-        ({"senders": ["7881300000000009"]}, {}, "sender 7881300000000001 is not in senders"),
-        ({"contains": ["y"]}, {}, "no word of contains is in it"),
-        ({"not_contains": ["H"]}, {}, "h of not_contains is in it"),
+        ({"from": [WEST], "to": [EAST], "between": []}, {}, f"from: {EAST} is not among {WEST}"),
+        ({"types": ["link"]}, {}, "types: text is not among link"),
+        ({}, {"msg_type": "system"}, "not_types: system is among them"),
+        ({"senders": ["7881300000000009"]}, {}, "senders: 7881300000000001 is not among 7881300000000009"),
+        ({"contains": ["y"]}, {}, "contains: none of y"),
+        ({"not_contains": ["H"]}, {}, "not_contains: h is in it"),
     ],
 )
 @rule
@@ -81,7 +81,7 @@ def many(*last: Row) -> str:
 async def test_of_many_rules_those_without_a_chance_share_a_line() -> None:
     off = {"contains": ["hi"], "reply": "x", "days": ["mon"]}
     assert await trace(many(off, {"regex": ["y"], "reply": "x"}), "keyword_reply") == [
-        ("rule 60", "no", "wed is not in days"),
+        ("rule 60", "no", "days: wed is not among mon"),
         ("", "no", "61 other rules: off, for other chats, or nothing of theirs is in it"),
     ]
 
