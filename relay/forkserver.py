@@ -26,8 +26,12 @@ NOBODY = -1
 
 
 def main(arguments: Sequence[str]) -> int:
+    """Serve the supervisor that started this process."""
+    return serve(socket.socket(fileno=int(arguments[0])), int(arguments[1]))
+
+
+def serve(control: socket.socket, lifeline: int) -> int:
     """Load and fork until the supervisor is gone; in a forked process, carry out its order."""
-    control, lifeline = socket.socket(fileno=int(arguments[0])), int(arguments[1])
     brace()
     be_called("forks")  # 15 characters are shown
     load(NEEDS)

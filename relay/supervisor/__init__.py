@@ -23,20 +23,24 @@ def supervise(path: Path) -> int:
     Raises `ConfigurationError` for what `relay check` complains of, `StorageError` when this
     database has a relay already.
     """
-    config = load(path)
+    start = Start()
     try:
-        _supervise(path, config)
-    except ConfigurationError as exc:
-        exc.language = config.bot.language
-        raise
+        config = load(path)
+        try:
+            _supervise(path, config, start)
+        except ConfigurationError as exc:
+            exc.language = config.bot.language
+            raise
+    finally:
+        start.end()
     return 0
 
 
-def _supervise(path: Path, config: Config) -> None:
+def _supervise(path: Path, config: Config, start: Start) -> None:
     configure_log(config)
     signals = Signals()
     with signals.heeded():
-        check, start = Check(path, files_now(path), niceness=0), Start()
+        check = Check(path, files_now(path), niceness=0)
         try:
             while not check.over() and not signals.stopping:
                 signals.wait(LOOK)
@@ -47,7 +51,6 @@ def _supervise(path: Path, config: Config) -> None:
             _run(path, load(path, files=check.files), check, signals, start)
         finally:
             check.end()
-            start.end()
 
 
 def _run(path: Path, config: Config, check: Check, signals: Signals, start: Start) -> None:

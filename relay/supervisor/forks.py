@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 
@@ -41,10 +41,11 @@ class Forked:
 class Forks:
     """One fork server at a time, where the system lets us adopt what it forks."""
 
-    def __init__(self, lifeline: int) -> None:
+    def __init__(self, lifeline: int, first: Callable[[], Child | None]) -> None:
+        """`first` gives the first fork server, if it can."""
         self._lifeline = lifeline
         self._adopts = adopt()
-        self._server = self._started_server() if self._adopts else None
+        self._server = (first() or self._started_server()) if self._adopts else None
         self._old: list[Child] = []
         self._next_at = 0.0
         self._burials_at = 0.0

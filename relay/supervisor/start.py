@@ -1,18 +1,43 @@
-"""What the start begins while the files are checked: the lifeline, and the loading of what roles need."""
+"""What the start begins before anything is read: the lifeline, and the loading of what roles need."""
 
 from __future__ import annotations
 
 import os
+import socket
+import sys
+import threading
 
-from relay.supervisor.forks import Forks
+from relay.forkserver import serve
+from relay.supervisor.child import Child
+from relay.supervisor.forks import Forked, Forks
 
 
 class Start:
-    """Nobody reads the configuration before an order, so a check that fails finds nothing done."""
+    """Nobody reads the configuration before an order, so a start that fails finds nothing done.
+
+    The first fork server is a copy of this process, which has loaded half of it already; later ones are
+    started, since files may have changed. In the copy this never returns: `SystemExit` ends it.
+    """
 
     def __init__(self) -> None:
         self.lifeline, self._held = os.pipe()
-        self.forks = Forks(self.lifeline)
+        self.forks = Forks(self.lifeline, self._copied)
+
+    def _copied(self) -> Child | None:
+        """The first fork server; None where a copy of this process would lack its threads."""
+        if threading.active_count() > 1:
+            return None
+        channel, told = socket.socketpair()
+        pid = os.fork()
+        if pid:
+            os.setpgid(pid, pid)
+            told.close()
+            return Child(Forked(pid), channel)
+        os.setpgid(0, 0)
+        os.close(self._held)  # or it would never see the end of it
+        channel.close()
+        _look_away()
+        sys.exit(serve(told, self.lifeline))
 
     def end(self) -> None:
         """Let go of all that was begun; children end, if they have not, with their lifeline."""
@@ -21,3 +46,10 @@ class Start:
             child.bury()
         for end in (self._held, self.lifeline):
             os.close(end)
+
+
+def _look_away() -> None:
+    """Read nothing from the terminal."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
