@@ -231,7 +231,7 @@ class Outbox:
         self._room -= 1 + len(body or b"") // DELIVERY
         if self._room < 0:
             raise DecisionError(
-                f"more deliveries than the {MOST_DELIVERIES} that are stored for one message, and none counts"
+                f"more than is stored for one message, {MOST_DELIVERIES} deliveries of 1 KB, and none counts"
             )
         ordinal = self._ordinals[plugin, rule]
         self._ordinals[plugin, rule] += 1
