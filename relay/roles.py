@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from relay.clock import Clock
-from relay.config import Config, unknown_disabled, unknown_names, validate_settings, warnings_of
+from relay.config import (
+    Config,
+    folder_problems,
+    unknown_disabled,
+    unknown_names,
+    validate_settings,
+    warnings_of,
+)
 from relay.errors import ConfigurationError, PluginError, Problem
 from relay.routing import loader
 from relay.routing.loader import Found, Loaded
@@ -67,6 +74,9 @@ def load_plugins(config: Config) -> Loading:
 def look_for_plugins(config: Config) -> tuple[Loading, list[Found]]:
     """The files to load, in order, and what bot.toml has wrong about their names; nothing of them runs."""
     plugins = config.plugins
+    unreadable = list(folder_problems(plugins))
+    if unreadable:
+        return Loading(problems=unreadable), []
     here = loader.sources(plugins.folder, plugins.held)
     names = Loading(
         problems=list(unknown_names(plugins, here)), warnings=list(unknown_disabled(plugins, here))

@@ -2,7 +2,7 @@
 
 from relay.config.chats import Chats
 from relay.config.configuration import EVERYWHERE, Config, Plugins, Switch
-from relay.config.plugins import unknown_disabled, unknown_names, warnings_of
+from relay.config.plugins import folder_problems, unknown_disabled, unknown_names, warnings_of
 from relay.config.reading import RESERVED, load
 from relay.config.settings import validate_settings
 from relay.config.sources import Files, read_files
@@ -38,6 +38,7 @@ __all__ = [
     "Size",
     "Storage",
     "Switch",
+    "folder_problems",
     "load",
     "read_files",
     "settings_table",

@@ -15,6 +15,21 @@ from relay.errors import Problem
 from relay.language import Said, Text, finished
 
 
+def folder_problems(plugins: Plugins) -> Iterator[Problem]:
+    """What keeps the folder of plugins from being looked into; that there is none is no harm."""
+    reason = None
+    if plugins.held is None and plugins.folder.exists():
+        try:
+            next(plugins.folder.iterdir(), None)
+        except OSError as exc:
+            reason = exc.strerror or type(exc).__name__
+    if reason is not None:
+        said = texts.NO_FOLDER.filled(reason=reason)
+        yield Problem(
+            "plugins.folder", said, shown(str(plugins.folder), "plugins.folder"), texts.NO_FOLDER_HINT
+        )
+
+
 def unknown_names(plugins: Plugins, known: Mapping[str, str]) -> Iterator[Problem]:
     """Names in `plugins.order` and tables `[plugins.NAME]` of which there is no plugin.
 

@@ -114,6 +114,8 @@ DATABASE_HINT = Text(
     '写 "sqlite:///relay.db"（在 bot.toml 旁边）或 "sqlite:////var/lib/relay/relay.db"',
     'write "sqlite:///relay.db" (beside bot.toml) or "sqlite:////var/lib/relay/relay.db"',
 )
+NO_FOLDER = Text("这个文件夹读不了：{reason}", "cannot be looked into: {reason}", "unreadable")
+NO_FOLDER_HINT = Text("写插件所在文件夹的名字", "name the folder that plugins are in")
 NOWHERE = Text(
     "把 chats 全排除了：插件在哪个会话都不会运行",
     "takes back all of chats: the plugin would run nowhere",

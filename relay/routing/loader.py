@@ -161,8 +161,8 @@ def _of_entries(entries: tuple[EntryPoint, ...]) -> Found:
 def held_now(folder: Path) -> Held:
     """What the files of all plugins in this folder hold now, the modules of packages included."""
     found = _scan(folder, "folder").values()
-    packages = [each.path.parent for each in found if each.path.name == INIT]
-    files = [each.path for each in found]
+    files = [Path(path) for each in found for path in (str(each.path), *each.rivals)]
+    packages = [path.parent for path in files if path.name == INIT]
     files += [path for package in packages for path in package.rglob("*.py")]
     return {str(path): _bytes(path) for path in files}
 

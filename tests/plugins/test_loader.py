@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from bots import make_bot
 
 from relay.authoring.plugin import Plugin
-from relay.errors import PluginError
+from relay.errors import ConfigurationError, PluginError
 from relay.routing.loader import Found, find, held_now, load
 
 GOOD = """
@@ -185,3 +186,44 @@ def test_what_was_not_held_is_read_when_it_is_loaded(tmp_path: Path) -> None:
     found = written(tmp_path, GOOD)
     (found,) = find(tmp_path, (), (), {str(found.path): b""})
     assert load(found).name == "greeter"
+
+
+# --- a folder that does what folders do -------------------------------------------------------------
+
+
+def test_a_file_and_a_package_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    written(tmp_path, GOOD)
+    (tmp_path / "greeter").mkdir()
+    (tmp_path / "greeter" / "__init__.py").write_text(GOOD)
+    for accepted in (None, held_now(tmp_path)):
+        (found,) = find(tmp_path, (), (), accepted)
+        with pytest.raises(PluginError, match="there are two plugins greeter") as caught:
+            load(found)
+        assert {str(tmp_path / "greeter.py"), str(tmp_path / "greeter" / "__init__.py")} <= {
+            part.rstrip(",") for part in str(caught.value).replace("(", " ").split()
+        }
+
+
+def test_a_copy_that_kept_its_name_is_told_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(PluginError) as caught:
+        load(written(tmp_path, GOOD, "second"))
+    assert caught.value.told("en").endswith('(write Plugin("second"), or rename the file)')
+
+
+def test_a_folder_that_has_gone_has_no_plugins(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    written(tmp_path / "gone", GOOD)
+    (found,) = find(tmp_path / "gone", (), ())
+    found.path.unlink()
+    (tmp_path / "gone").rmdir()
+    assert find(tmp_path / "gone", ("keyword_reply",), ()) == find(tmp_path, ("keyword_reply",), ())
+    with pytest.raises(PluginError, match="cannot be read: No such file"):
+        load(found)
+
+
+def test_a_folder_that_is_none_is_a_problem_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "plugins").write_text("a file")
+    with pytest.raises(
+        ConfigurationError, match=r"plugins\.folder = .*cannot be looked into: Not a directory"
+    ):
+        make_bot(folder=tmp_path)
