@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from relay.authoring.length import Length, milliseconds
@@ -23,7 +23,7 @@ class DecisionError(UnfitError):
     """What a handler decided cannot be; the words are relay's own, and never what somebody said."""
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Forward:
     """Send the message on, verbatim, to these chats (names of [chats] or wxids).
 
@@ -47,8 +47,11 @@ class Forward:
         _set(self, to=_chats(to), rule=rule, account=account)
         _set(self, preface=None if preface is None else _message(preface))
 
+    def __repr__(self) -> str:
+        return _told(self, list(self.to))
 
-@dataclass(frozen=True, slots=True, init=False)
+
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Reply:
     """Answer in the message's own chat, by the account that received it.
 
@@ -83,8 +86,11 @@ class Reply:
         if then is None and on_timeout is not None:
             raise DecisionError("on_timeout= goes with then=: without it nothing is waited for")
 
+    def __repr__(self) -> str:
+        return _told(self, *self.messages)
 
-@dataclass(frozen=True, slots=True, init=False)
+
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Send:
     """Send new messages to a chat, by `account` if given, else by the one that received the message."""
 
@@ -110,15 +116,21 @@ class Send:
         _set(self, chat=chat, messages=_outgoing(messages, delayed_time), account=account, rule=rule)
         _set(self, **_waiting(delay, at, delayed_time))
 
+    def __repr__(self) -> str:
+        return _told(self, self.chat, *self.messages)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Stop:
     """Later handlers and plugins do not see the message; what was decided so far stands."""
 
     rule: str = ""
 
+    def __repr__(self) -> str:
+        return _told(self)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class EndConversation:
     """This plugin waits no longer for an answer of `sender` in `chat`; by default the message's own."""
 
@@ -126,11 +138,14 @@ class EndConversation:
     sender: str | None = None
     rule: str = ""
 
+    def __repr__(self) -> str:
+        return _told(self)
+
 
 Act = Forward | Reply | Send | Stop | EndConversation
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Would:
     """What a rule that only observes would have decided: it is in the trace and counted, and nothing is done.
 
@@ -145,8 +160,29 @@ class Would:
                 raise _no_decision(each)
         _set(self, decisions=decisions)
 
+    def __repr__(self) -> str:
+        return _told(self, *self.decisions)
+
 
 Decision = Act | Would
+
+
+_GIVEN = frozenset({"to", "messages", "chat", "decisions"})
+
+
+def _told(decision: Any, *given: object) -> str:
+    """The decision as it is written; what was not given is left out."""
+    told = [repr(each) for each in given]
+    for field in fields(decision):
+        value = getattr(decision, field.name)
+        left_out = value in ("", None, NO_TIME) or (field.name == "within" and decision.then is None)
+        if left_out or (given and field.name in _GIVEN):
+            continue
+        shown = getattr(value, "__name__", None) or repr(
+            str(value) if isinstance(value, dt.timedelta) else value
+        )
+        told.append(f"{field.name}={shown}")
+    return f"{type(decision).__name__}({', '.join(told)})"
 
 
 def _set(decision: object, **values: object) -> None:

@@ -8,13 +8,25 @@ from typing import Any
 from relay.wire.requests import message_body
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Outgoing:
     """A message to send, in the platform's words; it waits there until `delayed_time` (unix seconds)."""
 
     type: str
     content: dict[str, Any] = field(hash=False)
     delayed_time: int = 0
+
+    def __repr__(self) -> str:
+        """As a plugin writes it: a text as its words, anything else as what builds it."""
+        fields = dict(self.content)
+        match self.content:
+            case {"items": [{"text": str(words)}]} if self.type == "text":
+                if not self.delayed_time:
+                    return repr(words)
+                fields = {"text": words}
+        if self.delayed_time:
+            fields["delayed_time"] = self.delayed_time
+        return f"{self.type}({', '.join(f'{key}={value!r}' for key, value in fields.items())})"
 
     def body(self) -> bytes:
         """The message as sendMessage wants it, but for the attempt's id."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relay import Reply, picture
+from relay import EndConversation, Forward, Outgoing, Reply, Send, Stop, Would, picture
 from relay.authoring.decisions import DecisionError
 from relay.errors import ConfigurationError, PluginError
 from relay.testing import Bench
@@ -219,3 +219,21 @@ def test_a_restart_with_wrong_settings_is_refused_and_the_bench_still_ends(greet
     bench = greeter()
     with pytest.raises(ConfigurationError, match="greeting"):
         bench.restart(settings={"greeting": 5})
+
+
+@pytest.mark.parametrize(
+    ("decision", "told"),
+    [
+        (Reply("hi"), "Reply('hi')"),
+        (
+            Reply("a", picture("u"), delay="10m", rule="r"),
+            "Reply('a', picture(url='u'), rule='r', delay='0:10:00')",
+        ),
+        (Reply("q?", then=in_a_loop), "Reply('q?', then=in_a_loop, within='0:10:00')"),
+        (Forward(["a", "b"], preface="x"), "Forward(['a', 'b'], preface='x')"),
+        (Send("a", Outgoing("text", {"items": [5]})), "Send('a', text(items=[5]))"),
+        (Would(EndConversation(chat="c"), Stop()), "Would(EndConversation(chat='c'), Stop())"),
+    ],
+)
+def test_a_failed_comparison_shows_decisions_as_they_are_written(decision: object, told: str) -> None:
+    assert repr(decision) == told
