@@ -8,6 +8,7 @@ from relay.authoring.conversation import Conversation
 from relay.authoring.decisions import Decision, EndConversation, Forward, Reply, Send, Stop, Would
 from relay.authoring.delivery import Delivery
 from relay.authoring.event import Event
+from relay.authoring.fetching import Fetched, FetchError, fetch
 from relay.authoring.filters import Filter, MessageTypes, UniqueNames, listed
 from relay.authoring.matching import Keywords, Literals, Words, normalise
 from relay.authoring.message import Message
@@ -42,6 +43,8 @@ __all__ = [
     "Duration",
     "EndConversation",
     "Event",
+    "FetchError",
+    "Fetched",
     "Filter",
     "Forward",
     "Keywords",
@@ -66,6 +69,7 @@ __all__ = [
     "Would",
     "announcement",
     "card",
+    "fetch",
     "file",
     "link",
     "listed",

@@ -22,6 +22,11 @@ class Names:
         self._given = given
         self._known: dict[str, tuple[str, int]] = {}
 
+    @property
+    def store(self) -> Store:
+        """Where they are looked up."""
+        return self._store
+
     def of(self, wxid: str) -> str:
         """The name of a chat, contact or account."""
         known = self._known.get(wxid)

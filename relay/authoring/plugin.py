@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from relay.authoring.choice import NO_GROUPS, Choice, Given, MessageHandler, Resolve
 from relay.authoring.decisions import DecisionError
 from relay.authoring.handlers import Handler, described
+from relay.authoring.inquiry import Inquiry
 from relay.authoring.length import Length
 from relay.authoring.listeners import DeliveryHandler, EventHandler
 from relay.authoring.names import Names
@@ -276,7 +277,8 @@ class Context:
 
     `state` is what the plugin remembers; `names` what people and chats are called; `now` the time in the
     bot's time zone; `match` the named groups of the handler's `regex`; `dry_run` is true in a rehearsal,
-    where nothing is sent; `detailed` asks for a note on every rule, however many there are.
+    where nothing is sent; `detailed` asks for a note on every rule, however many there are. `bot` answers
+    questions about the bot itself.
     """
 
     settings: Any
@@ -286,6 +288,7 @@ class Context:
     trace: Trace
     state: State
     names: Names
+    bot: Inquiry
     dry_run: bool = False
     detailed: bool = False
     match: Mapping[str, str] = field(default_factory=lambda: NO_GROUPS)

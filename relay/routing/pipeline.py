@@ -14,6 +14,7 @@ import structlog
 from relay.authoring.choice import NO_GROUPS
 from relay.authoring.decisions import Decision, DecisionError, decisions_of
 from relay.authoring.handlers import Handler
+from relay.authoring.inquiry import Inquiry
 from relay.authoring.message import Message
 from relay.authoring.names import Names
 from relay.authoring.plugin import Context
@@ -85,6 +86,7 @@ class Pipeline:
         self.zone = zone
         self._resolve = resolve
         self._memory = memory
+        self._inquiry = Inquiry(memory.names.store)
         self.calls = calls or Calls()
         self.parking: Parking | None = None  #: whom the live bot leaves alone for a while
         self._witness = witness
@@ -248,6 +250,7 @@ class Pipeline:
             trace=own,
             state=page.of(loaded.memory),
             names=self._memory.names,
+            bot=self._inquiry,
             dry_run=said.dry_run or loaded.observe,
             detailed=said.detailed,
             match=match,
