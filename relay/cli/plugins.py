@@ -25,8 +25,6 @@ HELP = """Every plugin with its state, in the order in which they run; what does
 It loads the files as they are now, beside a bot that may be running. `folder` is a file in plugins.folder,
 `installed` one of a Python distribution, `shipped` one that came with relay.
 
-Plugins to copy and change, each with a test, lie in the folder `EXAMPLES`.
-
 Examples:
 
 - `relay plugins`

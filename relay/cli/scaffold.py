@@ -38,6 +38,8 @@ Examples:
 - `relay plugins new greeter` — answers a word, and counts how often
 - `relay plugins new orders --kind conversation` — asks, and waits for the answer
 - `relay plugins new report --kind timer --lang en` — says something every day
+- `relay plugins new faq --kind faq` — one of the examples that come with relay, useful as it is: `admin`,
+  `assistant`, `daily_report`, `faq`, `questionnaire`, `staff_room`, `webhook`
 """
 
 KINDS = ("reply", "conversation", "timer")
@@ -76,6 +78,10 @@ WRITABLE_HINT = Text("检查文件夹的权限", "look at the folder's permissio
 STEP_TEST = Text("运行它的测试：", "Run its test:")
 STEP_PYTEST = Text("先装 pytest，再运行它的测试：", "Install pytest, and run its test:")
 STEP_TRY = Text("看机器人会怎么做（什么都不会发出）：", "See what the bot would do (nothing is sent):")
+STEP_TABLE = Text(
+    "在 bot.toml 里写上 [plugins.{name}]；写法见 {readme}",
+    "Write [plugins.{name}] into bot.toml, as {readme} shows",
+)
 STEP_EDIT = Text(
     "改 {file}：正在运行的机器人两秒内就会用上。", "Change {file}: a bot that runs has it within 2 seconds."
 )
@@ -83,7 +89,12 @@ STEP_EDIT = Text(
 Lang = Annotated[
     str | None, typer.Option("--lang", metavar="zh|en", help="Chinese or English; by default, the bot's.")
 ]
-Kind = Annotated[str, typer.Option("--kind", metavar="|".join(KINDS), help="What it begins as.")]
+Kind = Annotated[
+    str,
+    typer.Option(
+        "--kind", metavar="|".join(KINDS), help="What it begins as: one of these, or the name of an example."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +126,7 @@ def new(
     if json:
         print_json({"name": name, "plugin": str(files[0]), "test": str(files[1])})
     else:
-        _tell(files, name, path, language)
+        _tell(files, name, path, language, table=kind not in KINDS)
 
 
 def _config_asked(context: typer.Context, config: Path) -> Path:
@@ -145,8 +156,9 @@ def _said(read: dict[str, Any], table: str, key: str) -> str:
 
 def write(folder: Path, name: str, kind: str, language: Language) -> tuple[Path, Path]:
     """Write plugin and test; raises `RefusalError` and leaves everything as it is where that cannot be."""
-    if kind not in KINDS:
-        raise RefusalError(NO_KIND, KINDS_HINT, {"kind": kind, "kinds": ", ".join(KINDS)})
+    kinds = (*KINDS, *examples())
+    if kind not in kinds:
+        raise RefusalError(NO_KIND, KINDS_HINT, {"kind": kind, "kinds": ", ".join(kinds)})
     _refuse_name(folder, name)
     plugin, test = folder / f"{name}.py", folder / f"test_{name}.py"
     for there in (plugin, folder / name, test, *_alike(folder, plugin)):
@@ -195,13 +207,26 @@ def _write_at_once(path: Path, text: str) -> None:
     unfinished.replace(path)
 
 
+def examples() -> list[str]:
+    """The plugins in `plugins/_examples`, which come with relay."""
+    return sorted(path.stem for path in _examples().glob("[!_]*.py") if not path.name.startswith("test_"))
+
+
+def _examples() -> Path:
+    return loader.shipped_folder() / "_examples"
+
+
 def template(kind: str, name: str, language: Language) -> str:
-    """What is written, for a plugin of this name."""
+    """What is written, for a plugin of this name; `test_` before the kind is for its test."""
+    if (example := kind.removeprefix("test_")) not in KINDS:
+        text = (_examples() / f"{kind}.py").read_text("utf-8")
+        named = re.sub(rf'\b(Plugin|Bench)\("{example}"', rf'\1("{name}"', text)
+        return named.replace(f"[plugins.{example}]", f"[{key_path(('plugins', name))}]")
     file = resources.files("relay.cli").joinpath("starter", "plugins", f"{kind}.{language}.txt")
     return file.read_text("utf-8").replace("NAME", name).replace("KEY", key_path((name,)))
 
 
-def _tell(files: tuple[Path, Path], name: str, config: Path, language: Language) -> None:
+def _tell(files: tuple[Path, Path], name: str, config: Path, language: Language, *, table: bool) -> None:
     console = screen()
     for file in files:
         console.print(Styled("✓ ", "green").append(clean(str(_near(file))), "default"), soft_wrap=True)
@@ -216,7 +241,9 @@ def _tell(files: tuple[Path, Path], name: str, config: Path, language: Language)
             *([] if has_pytest else [f"{python} -m pip install pytest"]),
             f"{python} -m pytest {test}",
         ),
-        (STEP_TRY.said(language), said),
+        (STEP_TABLE.said(language, name=name, readme=_examples() / "README.md"),)
+        if table
+        else (STEP_TRY.said(language), said),
         (STEP_EDIT.said(language, file=plugin),),
     )
     for number, (step, *commands) in enumerate(steps, 1):

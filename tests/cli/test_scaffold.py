@@ -9,7 +9,8 @@ import pytest
 from benched import run_tests
 from cli.conftest import Relay
 
-from relay.cli.scaffold import KINDS
+from relay.cli.scaffold import KINDS, examples, write
+from relay.routing.loader import Found, load
 
 
 def made(relay: Relay, fresh: Path, *arguments: str) -> dict[str, str]:
@@ -26,6 +27,18 @@ def test_every_kind_passes_the_test_that_it_comes_with(
 ) -> None:
     told = made(relay, fresh, "mine", "--kind", kind, "--lang", lang)
     assert len(run_tests(Path(told["test"]).read_text("utf-8"), Path(told["plugin"]))) >= 2
+
+
+@pytest.mark.parametrize("example", examples())
+def test_an_example_can_be_had_under_a_name_of_ones_own(tmp_path: Path, example: str) -> None:
+    plugin, test = write(tmp_path, "mine", example, "zh")
+    code = plugin.read_text("utf-8")
+    assert ('Plugin("mine"' in code, f'"{example}"' in code.replace('"role": "assistant"', "")) == (
+        True,
+        False,
+    )
+    assert f'Bench("{example}"' not in test.read_text("utf-8")
+    assert load(Found("mine", plugin, "folder")).name == "mine"
 
 
 def test_the_new_plugin_passes_the_check_and_is_picked_up(relay: Relay, fresh: Path) -> None:

@@ -64,6 +64,7 @@ def test_what_was_said_while_nobody_listened_reaches_a_rule_that_acts_on_it() ->
         ({"prefix": ["price"]}, {"contains": ["price"]}),
         ({"equals": ["price"]}, {"prefix": ["price"]}),
         ({"contains_all": ["red", "price"]}, {"contains": ["price"]}),
+        ({"contains_all": ["price", "red"]}, {"contains": ["price"]}),
         ({"contains": ["price list"]}, {"contains": ["price"]}),
         ({"regex": ["price"]}, {"contains": ["price"]}),
         ({"regex": [".+"]}, {"contains": ["price"]}),
