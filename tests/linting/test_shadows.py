@@ -199,7 +199,9 @@ class Memory:
 def answering(book: object, said: Message, cooling: bool) -> set[str]:
     """The names of the rules that answer, by the plugin's own handler."""
     names = SimpleNamespace(of=lambda wxid: wxid)
-    ctx = SimpleNamespace(settings=book, state=Memory(cooling), names=names, note=lambda *_: None)
+    ctx = SimpleNamespace(
+        settings=book, state=Memory(cooling), names=names, note=lambda *_: None, detailed=False
+    )
     (handler,) = shipped("keyword_reply").handlers
     work = handler.function(said, cast("Context", ctx))
     try:
