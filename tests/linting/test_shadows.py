@@ -191,16 +191,21 @@ class Memory:
         """As `ctx.state` does."""
         return 1 if self.cooling else None
 
-    async def increment(self, key: str, ttl: float) -> int:
+    async def compare_and_set(self, key: str, expected: object, value: object, ttl: float) -> bool:
         """As `ctx.state` does."""
-        return 1
+        return True
 
 
 def answering(book: object, said: Message, cooling: bool) -> set[str]:
     """The names of the rules that answer, by the plugin's own handler."""
     names = SimpleNamespace(of=lambda wxid: wxid)
     ctx = SimpleNamespace(
-        settings=book, state=Memory(cooling), names=names, note=lambda *_: None, detailed=False
+        settings=book,
+        state=Memory(cooling),
+        names=names,
+        now=said.time,
+        note=lambda *_: None,
+        detailed=False,
     )
     (handler,) = shipped("keyword_reply").handlers
     work = handler.function(said, cast("Context", ctx))
