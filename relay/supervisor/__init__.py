@@ -10,6 +10,7 @@ from relay.errors import ConfigurationError
 from relay.lock import RoleLock
 from relay.process import configure_log
 from relay.roles import open_store
+from relay.standby import CHECK
 from relay.supervisor.check import Check, files_now
 from relay.supervisor.signals import Signals
 from relay.supervisor.sockets import open_doors
@@ -40,10 +41,11 @@ def _supervise(path: Path, config: Config, start: Start) -> None:
     configure_log(config)
     signals = Signals()
     with signals.heeded():
-        check = Check(path, files_now(path), niceness=0)
+        start.wait(signals)
+        check = Check(path, files_now(path), start.forks.child(CHECK), niceness=0)
         try:
             while not check.over() and not signals.stopping:
-                signals.wait(LOOK)
+                signals.wait(LOOK)  # its end is a signal
             if signals.stopping:
                 return
             check.judge(strictly=False)

@@ -6,10 +6,14 @@ import os
 import socket
 import sys
 import threading
+import time
 
 from relay.forkserver import serve
 from relay.supervisor.child import Child
 from relay.supervisor.forks import Forked, Forks
+from relay.supervisor.signals import Signals
+
+LOOK = 0.2  # seconds between two looks at who loads
 
 
 class Start:
@@ -38,6 +42,15 @@ class Start:
         channel.close()
         _look_away()
         sys.exit(serve(told, self.lifeline))
+
+    def wait(self, signals: Signals) -> None:
+        """Return once processes can be had, or somebody says that none is to be."""
+        while not self.forks.settled and not signals.stopping:
+            signals.wait(LOOK, [child.pipe for child in self.forks.children()])
+            now = time.monotonic()
+            for child in self.forks.children():
+                child.look(now)
+            self.forks.tend(now, set())
 
     def end(self) -> None:
         """Let go of all that was begun; children end, if they have not, with their lifeline."""
