@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import jinja2
@@ -30,6 +31,7 @@ from relay.errors import RefusalError, StorageError
 from relay.language import Language
 from relay.operating.operator import Operator
 from relay.operating.report import Loading, Report, plugin_rows
+from relay.routing.marks import marks_of
 from relay.store.protocol import Row, Store
 
 log = structlog.get_logger("relay.console")
@@ -57,7 +59,12 @@ def create_console(
     async def numbers() -> bytes:
         return metrics.written(await snapshot(store, clock))
 
-    inspect = _known(config, loading) if loading else Inspections(inspections.command(config.path), clock)
+    marks = partial(marks_of, config.path, config.plugins.folder)
+    inspect = (
+        _known(config, loading)
+        if loading
+        else Inspections(inspections.command(config.path), clock, marks=marks)
+    )
     api = Api(report, Operator(config, store), inspect, language, config.chats, rehearse, numbers)
     guard = Middleware(
         Guard,

@@ -25,11 +25,19 @@ Inspect = Callable[[], Awaitable[Sequence[Row]]]
 class Inspections:
     """Asks when somebody wants to know, once for all who ask meanwhile; what it was told, it keeps.
 
-    Only the first to want to know waits; later ones are told what was found last.
+    Only the first to want to know after a change waits; later ones are told what was found last.
     """
 
-    def __init__(self, command: Sequence[str], clock: Clock, limit: float = LIMIT) -> None:
-        """`command` prints the plugins as JSON."""
+    def __init__(
+        self,
+        command: Sequence[str],
+        clock: Clock,
+        limit: float = LIMIT,
+        marks: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`command` prints the plugins as JSON; `marks` is something else once their files are."""
+        self._marks = marks
+        self._seen: object = None
         self._command = tuple(command)
         self._clock = clock
         self._limit = limit
@@ -39,9 +47,11 @@ class Inspections:
 
     async def __call__(self) -> Sequence[Row]:
         """Every plugin with its state; none where that cannot be found out."""
-        if self._clock.now() >= self._until:
+        marks = self._marks()
+        changed, self._seen = marks != self._seen, marks
+        if changed or self._clock.now() >= self._until:
             self._asking = self._asking or asyncio.create_task(self._ask())
-            if self._told is None:
+            if self._told is None or changed:
                 await asyncio.shield(self._asking)  # whoever asked may leave, and others still wait
         return self._told or []
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import structlog
 
 from relay.config import Files
 from relay.errors import ConfigurationError
+from relay.routing.marks import Marks, marks_of
 from relay.supervisor.check import files_now
 
 log = structlog.get_logger("relay.supervisor")
@@ -20,9 +18,6 @@ LOOK = 0.25  # seconds between two looks
 SETTLE = 0.15  # seconds after which a change is looked at once more
 RACY = 2.5  # seconds in which a file may change again and show the same time: some disks count in twos
 SPARING = 50  # a look that took long is followed by a pause so many times as long
-MOST = 5000  # files whose times are compared; the folder of plugins may hold the world
-
-Marks = Mapping[str, tuple[int, int, int, int]]
 
 
 class Watch:
@@ -47,7 +42,7 @@ class Watch:
         if now < self._next:
             return None
         begun = time.monotonic()
-        marks = dict(_marks(self._path, self._folder))
+        marks = marks_of(self._path, self._folder)
         took = time.monotonic() - begun
         found = self._look(now, marks)
         self._next = now + max(SETTLE if self._found is not None else LOOK, took * SPARING)
@@ -67,7 +62,7 @@ class Watch:
         if not changed and self._found is None and now > self._racy_until:
             return None
         found = self._read()
-        if changed or not _same(found, self._found) or dict(_marks(self._path, self._folder)) != marks:
+        if changed or not _same(found, self._found) or marks_of(self._path, self._folder) != marks:
             self._found = found  # the next look is to find it again
             return None
         self._found = None
@@ -96,31 +91,3 @@ def _same(one: Files | ConfigurationError | None, other: Files | ConfigurationEr
     if isinstance(one, ConfigurationError) and isinstance(other, ConfigurationError):
         return str(one) == str(other)
     return one == other
-
-
-def _marks(path: Path, folder: Path) -> Iterator[tuple[str, tuple[int, int, int, int]]]:
-    """What changes whenever a file does: its times, its size, and which file it is."""
-    for count, file in enumerate(_files(path, folder)):
-        if count >= MOST:
-            return
-        with contextlib.suppress(OSError):
-            stat = Path(file).stat()
-            yield str(file), (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
-
-
-def _files(path: Path, folder: Path) -> Iterator[str | Path]:
-    yield path
-    yield path.absolute().parent / ".env"
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(".py"):
-                yield entry.path
-            elif not entry.name.startswith((".", "_")) and entry.is_dir():
-                yield from _modules(entry.path)
-
-
-def _modules(folder: str) -> Iterator[str]:
-    """Those of a package, at whatever depth."""
-    for above, folders, files in os.walk(folder):
-        folders[:] = [each for each in folders if each != "__pycache__"]
-        yield from (f"{above}/{file}" for file in files if file.endswith(".py"))

@@ -69,9 +69,9 @@ def test_a_second_change_of_the_same_size_at_the_same_time_is_noticed(
 ) -> None:
     watching.plugin.write_text("one", "utf-8")
     assert watching.look(2) is not None
-    same = dict(watching.watch._seen)
+    same = watching.watch._seen
     watching.plugin.write_text("two", "utf-8")
-    monkeypatch.setattr("relay.supervisor.watch._marks", lambda *_: iter(same.items()))
+    monkeypatch.setattr("relay.supervisor.watch.marks_of", lambda *_: same)
     news = watching.look(2)
     assert news is not None
     assert news[str(watching.plugin)] == b"two"
