@@ -9,7 +9,7 @@ from relay.config.chats import CHAT_ID
 from relay.operating.questions import DELIVERY_STATES, LONGEST_ID, LONGEST_TEXT, MESSAGE_STATES
 from relay.operating.report import ANSWERS
 from relay.store.occasions import OccasionKind, OccasionState
-from relay.store.states import LEFT, DeliveryKind, Evidence
+from relay.store.states import LEFT, AttemptOutcome, DeliveryKind, Evidence
 
 Schema = Mapping[str, object]
 
@@ -94,6 +94,15 @@ DELIVERY: dict[str, Schema] = {
     "rule": TEXT,
     "account_name": NAME,
     "target_name": NAME,
+}
+REQUEST: dict[str, Schema] = {
+    "number": NUMBER,
+    "started_at": TIME,
+    "ended_at": MAYBE,
+    "outcome": {"type": ["string", "null"], "enum": [*map(str, AttemptOutcome), None]},
+    "error": MAYBE,
+    "echo": MAYBE,
+    "failure_event": FLAG,
 }
 OCCASION: dict[str, Schema] = {
     "id": OCCASION_ID,
@@ -190,12 +199,18 @@ SCHEMAS: Mapping[str, Schema] = {
     "Error": shape(COMPLAINT),
     "Message": shape(MESSAGE),
     "Delivery": shape(DELIVERY),
+    "Request": shape(REQUEST),
+    "DeliveryExplained": shape({**DELIVERY, "requests": rows(named("Request"))}),
     "Explained": shape(
         {
             **MESSAGE,
             "trace": rows(named("TraceLine")),
-            "deliveries": rows(named("Delivery")),
+            "deliveries": rows(named("DeliveryExplained")),
             "occasions": rows(named("Occasion")),
+            "copies": rows(MESSAGE_ID),
+            "echo_of": MAYBE,
+            "ahead": NUMBER,
+            "names": NAMES,
         }
     ),
     "Occasion": shape(OCCASION),
@@ -204,7 +219,8 @@ SCHEMAS: Mapping[str, Schema] = {
             **OCCASION,
             **dict.fromkeys(("account_name", "chat_name", "sender_name"), NAME),
             "trace": rows(named("TraceLine")),
-            "deliveries": rows(named("Delivery")),
+            "deliveries": rows(named("DeliveryExplained")),
+            "names": NAMES,
         }
     ),
     "Conversation": shape(CONVERSATION),

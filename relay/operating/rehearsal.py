@@ -63,6 +63,13 @@ class Rehearsal:
             "names": await self._names(message, routing),
         }
 
+    async def again(self, message: Message, number: int) -> list[Row]:
+        """What every rule says of a message that was received, however many rules there are."""
+        routing = await self._pipeline.run(number, message, dry_run=True, detailed=True)
+        await self._store.remember(routing)
+        self._pipeline.stored(routing)
+        return [asdict(each) for each in (*self._not_loaded(), *routing.trace)]
+
     def _message(self, line: Line, account: str, *, own: bool) -> Message:
         now = dt.datetime.fromtimestamp(self._clock.now() / 1000, self._config.bot.zone)
         chat_type = ROOM if line.chat.startswith("R:") else PRIVATE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from relay.clock import Clock
 from relay.config import Config
@@ -48,6 +48,15 @@ NO_MESSAGE_HINT = Text(
     "relay messages 列出收到的消息；也可以写平台的 svrid",
     "`relay messages` lists them; the platform's svrid will do, too",
 )
+REMOVED = Text("消息 {id} 收到过，已经清理掉了", "message {id} was received, and has been removed since")
+REMOVED_HINT = Text(
+    "了结的消息保留 storage.retain 那么久；relay forget 也会清理",
+    "settled messages are kept for storage.retain; `relay forget` removes, too",
+)
+IDS = re.compile(r"R:\d+|(?<!\d)\d{10,}(?!\d)")
+"""What looks like the id of a chat, a person or an account within a reason."""
+
+DELIVERY = re.compile("d([0-9]{1,18})", re.IGNORECASE)
 OURS = re.compile("(m?)([0-9]{1,19})", re.IGNORECASE)
 
 
@@ -151,28 +160,54 @@ class Report:
         return {str(row["id"]): row for row in rows}
 
     async def explain(self, word: str) -> Row | None:
-        """A message by our id or its svrid, with trace and deliveries; None where there is no such one."""
-        number = await self._number(word)
+        """A message by our id or its svrid, with trace and deliveries; None where there is no such one.
+
+        A delivery's id means the message that it comes of.
+        """
+        of = DELIVERY.fullmatch(word.strip())
+        number = (await self._store.cause(int(of[1])))[0] if of else await self._number(word)
         message = None if number is None else await self._store.message(number)
         if number is None or message is None:
             return None
         (told,) = await self._named([message], ("account", "chat", "sender"))
-        deliveries = await self._store.deliveries(message=number, limit=MOST_EXPLAINED)
+        trace = await self._store.trace(number)
         return told | {
-            "trace": await self._store.trace(number),
-            "deliveries": await self._named(deliveries[::-1], ("account", "target")),
+            "trace": trace,
+            "deliveries": await self._went_out(message=number),
             "occasions": (await self._store.occasions.occasions(message=number, limit=MOST_LED_TO))[::-1],
+            **await self._store.circumstances(number),
+            "names": await self.names_told(trace),
         }
+
+    async def _went_out(self, *, message: int | None = None, occasion: int | None = None) -> list[Row]:
+        """The deliveries that came of something, each with its requests."""
+        found = await self._store.deliveries(message=message, occasion=occasion, limit=MOST_EXPLAINED)
+        rows = await self._named(found[::-1], ("account", "target"))
+        requests = await self._store.requests([int(str(row["id"])[1:]) for row in rows])
+        return [row | {"requests": requests.get(str(row["id"]), [])} for row in rows]
+
+    async def names_told(self, trace: Sequence[Row]) -> dict[str, str]:
+        """What the people and chats in these reasons are called."""
+        return await self._names(wxid for line in trace for wxid in IDS.findall(str(line["reason"])))
+
+    async def removed(self, word: str) -> bool:
+        """Whether there was such a message: it was settled, and removed since."""
+        ours = OURS.fullmatch(word.strip())
+        return await self._store.gone(ours[2] if ours else word.strip())
 
     async def occasion(self, word: str) -> Row | None:
         """What plugins were called for beside messages, by its id `o12`; None where there is no such one."""
-        number = occasion_asked(word)
+        of = DELIVERY.fullmatch(word.strip())
+        number = (await self._store.cause(int(of[1])))[1] if of else occasion_asked(word)
         told = None if number is None else await self._store.occasions.occasion(number)
         if told is None:
             return None
         (named,) = await self._named([told], ("account", "chat", "sender"))
-        deliveries = await self._store.deliveries(occasion=number, limit=MOST_EXPLAINED)
-        return named | {"deliveries": await self._named(deliveries[::-1], ("account", "target"))}
+        trace: Any = named["trace"]
+        return named | {
+            "deliveries": await self._went_out(occasion=number),
+            "names": await self.names_told(trace),
+        }
 
     async def conversations(self, chats: Sequence[str] = ()) -> list[Row]:
         """Questions that wait for an answer, those first that end first."""

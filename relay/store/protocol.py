@@ -265,6 +265,21 @@ class Store(Protocol):
     async def trace(self, message: int) -> list[Row]:
         """What each plugin and rule decided about a message, in order."""
 
+    async def requests(self, deliveries: Sequence[int]) -> dict[str, list[Row]]:
+        """Every request for these deliveries, by delivery: how it ended, and whether it came back."""
+
+    async def circumstances(self, number: int) -> Row:
+        """What a message has to do with others: its copies, what it is an echo of, how many go before it."""
+
+    async def cause(self, delivery: int) -> tuple[int | None, int | None]:
+        """The message or the occasion that a delivery comes of; neither where there is none."""
+
+    async def gone(self, word: str) -> bool:
+        """Whether there was a message of this number or svrid, which may have been removed."""
+
+    async def kept(self, number: int) -> StoredMessage | None:
+        """A message as it was received, whatever became of it."""
+
     async def acting(self, chat: str) -> str | None:
         """The account of ours that acts in a room, or was the last to hear a chat."""
 

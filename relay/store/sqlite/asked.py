@@ -34,6 +34,21 @@ class Asked:
     async def trace(self, message: int) -> list[queries.Row]:
         return await self._db.read(lambda db: explaining.trace(db, message))
 
+    async def requests(self, deliveries: Sequence[int]) -> dict[str, list[queries.Row]]:
+        return await self._db.read(lambda db: explaining.requests(db, deliveries))
+
+    async def circumstances(self, number: int) -> queries.Row:
+        return await self._db.read(lambda db: explaining.circumstances(db, number))
+
+    async def cause(self, delivery: int) -> tuple[int | None, int | None]:
+        return await self._db.read(lambda db: explaining.cause(db, delivery))
+
+    async def gone(self, word: str) -> bool:
+        return await self._db.read(lambda db: explaining.gone(db, word))
+
+    async def kept(self, number: int) -> StoredMessage | None:
+        return await self._db.read(lambda db: replaying.kept(db, number))
+
     async def acting(self, chat: str) -> str | None:
         return await self._db.read(lambda db: explaining.acting(db, chat))
 

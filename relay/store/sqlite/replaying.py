@@ -70,6 +70,12 @@ def stretch(
     return [StoredMessage(*row[:-1]) for row in taken], rows[-1][0] if rows else 0
 
 
+def kept(connection: apsw.Connection, number: int) -> StoredMessage | None:
+    """A message, whatever became of it."""
+    row = ask.first(connection, f"SELECT {_COLUMNS} FROM messages WHERE id = ?", (number,))
+    return None if row is None else StoredMessage(*row[:-1])
+
+
 def _where(wanted: Wanted) -> tuple[str, list[object]]:
     terms, bound = [f"({_ROUTED} OR {_STAFF})" if wanted.own else _ROUTED, "received_at >= ?"], [wanted.since]
     if wanted.chats:
