@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from relay.authoring.matching import normalise
-from relay.wire.content import Content, content_of, content_view, text_of
+from relay.wire.content import Content, TextContent, content_of, content_view, mentioned, text_of
 
 
 @dataclass(frozen=True)
@@ -44,3 +44,9 @@ class Message:
     def content(self) -> Content:
         """The content, typed for the known types; unknown fields are kept."""
         return content_view(self.type, content_of(self.raw))
+
+    @cached_property
+    def mentions(self) -> tuple[str, ...]:
+        """Whom a text addresses with an @, as far as the platform tells: ids, else names."""
+        content = self.content
+        return mentioned(content) if isinstance(content, TextContent) else ()

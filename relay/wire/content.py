@@ -164,6 +164,24 @@ class TextContent(Content):
     items: Annotated[list[Annotated[TextItem, BeforeValidator(_as_item)]], BeforeValidator(_as_list)] = []
 
 
+_MENTION = ("@", "at", "mention")
+_WHOM = ("wxid", "at_wxid", "user_wxid", "id")
+
+
+def mentioned(content: TextContent) -> tuple[str, ...]:
+    """Whom the pieces of a text name that are mentions: the platform documents neither their type nor fields.
+
+    An id where one stands in a field that may hold it, else the name as it was written, without its @.
+    """
+    pieces = [item for item in content.items if item.type.lower() in _MENTION]
+    return tuple(whom for piece in pieces if (whom := _whom(piece)))
+
+
+def _whom(piece: TextItem) -> str:
+    ids = (str(value) for name in _WHOM if (value := getattr(piece, name, "")))
+    return next(ids, "") or piece.text.strip(" @＠\u2005")
+
+
 class AnnouncementContent(Content):
     """A room's announcement."""
 

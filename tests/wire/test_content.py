@@ -16,6 +16,7 @@ from relay.wire.content import (
     VoiceContent,
     content_of,
     content_view,
+    mentioned,
     text_of,
 )
 
@@ -119,3 +120,18 @@ def test_a_view_loses_no_field(kind: str, fields: dict[str, object]) -> None:
 def test_a_view_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         content_view("picture", b"{}").url = "x"  # type: ignore[attr-defined]  # that it fails is the point
+
+
+@pytest.mark.parametrize(
+    ("items", "whom"),
+    [
+        ([{"type": "@", "text": "@Ann ", "wxid": "7881"}, {"type": "text", "text": "hi"}], ("7881",)),
+        ([{"type": "AT", "text": "＠Ann\u2005"}], ("Ann",)),
+        ([{"type": "mention", "wxid": 7}, {"type": "at"}, {"type": "emoji", "text": "[smile]"}], ("7",)),
+        ([{"type": "text", "text": "@Ann"}], ()),
+    ],
+)
+def test_whom_a_text_mentions_is_an_id_or_else_the_name(items: list[object], whom: tuple[str, ...]) -> None:
+    view = content_view("text", json.dumps({"items": items}).encode())
+    assert isinstance(view, TextContent)
+    assert mentioned(view) == whom
