@@ -184,8 +184,8 @@ class Pipeline:
         if (elsewhere := loaded.switch.refusal(loaded.name, message.chat)) is not None:
             trace.note(loaded.name, "", "no", elsewhere)
             return False
-        if (answered := await self._answer(said, message, loaded, outbox, trace)) is not None:
-            return answered
+        if self.talks and (answer := await self._answer(said, message, loaded, outbox, trace)) is not None:
+            return answer
         for handler, choice in loaded.bound.messages:
             match = choice.ask(message)
             if isinstance(match, str):
