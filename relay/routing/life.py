@@ -79,7 +79,10 @@ class Life:
         return self._order.index(loaded.name) if loaded.name in self._order else len(self._order)
 
     def _is_parked(self, loaded: Loaded) -> bool:
-        return self.standing is not None and self.standing.parking.parked(loaded.name)
+        """Whether it is its start that routers died in: messages go past it only once it has started."""
+        parking = None if self.standing is None else self.standing.parking
+        hooks = loaded.plugin.start_hooks
+        return parking is not None and any(parking.parked(loaded.name, hook.name) for hook in hooks)
 
     def _leave_out(self, loaded: Loaded) -> None:
         self._pipeline.swap([each for each in self._pipeline.plugins if each is not loaded])

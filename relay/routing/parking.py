@@ -19,6 +19,7 @@ log = structlog.get_logger("relay.parking")
 MOST_FAILURES = 5  # in a row: errors, time-outs, deaths
 WAITS = (10_000, 30_000, 60_000, 300_000, 900_000)  # ms for which it is parked, the last one for ever
 PROBE = 30_000  # ms after which a call that was to try it again, and told of no end, is taken for lost
+DIED = "the router died in {handler}"
 KEY = "plugins_parked"  # where the store keeps it
 
 
@@ -67,10 +68,11 @@ class Parking:
         self._probed[plugin] = now
         return None
 
-    def parked(self, plugin: str) -> bool:
-        """Whether its time is not over; whoever asks does not try it."""
+    def parked(self, plugin: str, handler: str) -> bool:
+        """Whether its time is not over, and the router last died in this handler; asking does not try it."""
         failing, now = self._failing.get(plugin), self._clock.now()
-        return failing is not None and failing.until - WAITS[-1] <= now < failing.until
+        guilty = failing is not None and failing.reason == DIED.format(handler=handler)
+        return guilty and failing is not None and failing.until - WAITS[-1] <= now < failing.until
 
     def succeeded(self, plugin: str) -> None:
         """One success ends it."""
@@ -114,7 +116,7 @@ class Parking:
         self._failing = read(self._told)
         for what in deaths:
             plugin, _, handler = what.rpartition(".")
-            self.failed(plugin, Failure(f"the router died in {handler}"))
+            self.failed(plugin, Failure(DIED.format(handler=handler)))
         await self.keep(store)
 
     async def keep(self, store: Store) -> None:
