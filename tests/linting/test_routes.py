@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
-from linting.tables import EAST, NORTH, WEST, Row, found, routes, rules, told
+from linting.tables import EAST, NORTH, WEST, Row, found, message, read, routes, rules, shipped, told
+
+from relay import Context, Message
 
 EAST_WEST: Row = {"from": ["east"], "to": ["west"]}
 
@@ -95,3 +102,87 @@ def test_a_rule_that_stops_the_message_before_the_route_doubles_nothing() -> Non
 def test_one_message_for_more_chats_than_an_account_serves_in_a_minute_is_told() -> None:
     assert told(*routes({"from": [EAST], "to": [WEST, NORTH]}), per_minute=1) == [("routes[0]", "fan_out")]
     assert told(*routes({"from": [EAST], "to": [WEST, NORTH]}), per_minute=2) == []
+
+
+# --- for any routes --------------------------------------------------------------------------------
+
+WORDS = ("a", "b", "ab", "abb")
+CHATS = (["east"], ["west"], ["north"], ["east", "west"], ["all"])
+CONDITIONS: dict[str, tuple[Any, ...]] = {
+    "contains": (["a"], ["ab"], ["ab", "b"]),
+    "not_contains": (["b"], ["abb"]),
+    "senders": (["1111111"], ["1111111", "2222222"]),
+    "not_senders": (["3333333"],),
+    "types": (["text"], ["text", "picture"]),
+    "hours": ("09:00-18:00", "08:00-20:00"),
+    "late": ("skip",),
+    "include_own": (True,),
+    "enabled": (False,),
+    "observe": (True,),
+    "mode": ("attributed",),
+}
+
+
+def some_route(chance: Random) -> Row:
+    """A route on few conditions."""
+    row: Row = {
+        key: chance.choice(CONDITIONS[key]) for key in chance.sample(sorted(CONDITIONS), chance.randint(0, 2))
+    }
+    if chance.random() < 0.3:
+        return {**row, "between": chance.choice(CHATS[3:])}
+    source = chance.choice(CHATS)
+    return {**row, "from": source, "to": chance.choice([chats for chats in CHATS if chats != source])}
+
+
+def some_message(chance: Random) -> Message:
+    """Anything that may be said in one of the three rooms."""
+    return message(
+        "".join(chance.choices(WORDS, k=chance.randint(0, 2))),
+        chat=chance.choice((EAST, WEST, NORTH)),
+        sender=chance.choice(("1111111", "2222222", "3333333")),
+        type=chance.choice(("text", "text", "picture")),
+        own=chance.random() < 0.2,
+        late=chance.random() < 0.2,
+        time=dt.datetime(2026, 11, 16, chance.randrange(24), tzinfo=dt.UTC),
+    )
+
+
+def sending(settings: object, said: Message) -> set[str]:
+    """The names of the routes along which the message goes, by the plugin's own handler."""
+    names = SimpleNamespace(of=lambda wxid: wxid)
+    ctx = SimpleNamespace(settings=settings, names=names, note=lambda *_: None, detailed=False)
+    (handler,) = shipped("group_mirror").handlers
+    work = handler.function(said, cast("Context", ctx))
+    try:
+        work.send(None)  # nothing in it waits
+    except StopIteration as end:
+        return {one.rule for each in end.value for one in getattr(each, "decisions", (each,))}
+    raise AssertionError
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_goes_along_a_route_that_is_told_to_be_shadowed(seed: int) -> None:
+    chance, looked = Random(seed), 0
+    for _ in range(40):
+        rows = [some_route(chance) for _ in range(chance.randint(2, 6))]
+        dead = {
+            at[7:-1]
+            for at, code in told(*routes(*rows))
+            if code in ("shadowed", "never_true") and at[-1] == "]"
+        }
+        looked += len(dead)
+        settings = read("group_mirror", "routes", rows)
+        for said in (some_message(chance) for _ in range(60 if dead else 0)):
+            assert not dead & sending(settings, said)
+    assert looked > 10
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_narrower_copy_of_an_earlier_route_is_found(seed: int) -> None:
+    chance = Random(seed)
+    for _ in range(20):
+        rows = [some_route(chance) for _ in range(4)]
+        for key in ("enabled", "observe"):
+            rows[1].pop(key, None)
+        rows.append({**rows[1], "mode": "attributed", "late": "skip"})
+        assert ("routes[4]", "shadowed") in told(*routes(*rows))
