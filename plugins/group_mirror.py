@@ -140,6 +140,7 @@ class Route(Filter):
             own=self.include_own,
             always=not self.observe,
             to=() if self.observe else self.between or self.to,
+            account=self.account,
             verbatim=self.mode == "verbatim",
             once=True,
             keys={"chats": "between" if self.between else "from"},

@@ -36,6 +36,7 @@ class Selection:
     always: bool = True  #: false where it may let a message pass that it chooses, as with a cooldown
     final: bool = False  #: whether nothing after it sees what it chooses
     to: Sequence[str] = ()  #: chats that get the message itself
+    account: str = ""  #: ours that sends there, where that is said
     verbatim: bool = True  #: false where it is sent as a text, which is never the same as a forward
     once: bool = False  #: whether a target that an earlier table of the list serves is left out here
     keys: Mapping[str, str] = field(default_factory=dict)  #: what the table calls one of these otherwise

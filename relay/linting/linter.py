@@ -29,7 +29,7 @@ def lint(tables: Sequence[Table], around: Surroundings) -> list[Problem]:
 def _all(tables: Sequence[Table], around: Surroundings) -> Iterator[Problem]:
     for _, listed in groupby(tables, key=lambda table: table.listing):
         yield from _of_list(list(listed), around)
-    acting = [table for table in tables if table.selection.to]
+    acting = [each for each in tables if each.selection.to and each.plugin not in around.observing]
     yield from circles(acting, around)
     yield from twice(acting, around)
     yield from fan_out(acting, around)

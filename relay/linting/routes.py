@@ -198,12 +198,13 @@ def _chooses(table: Table, text: str) -> bool:
 
 def fan_out(tables: Iterable[Table], around: Surroundings) -> Iterator[Problem]:
     """Chats in which one message makes more sends than an account has in a minute."""
-    targets: defaultdict[str, set[str]] = defaultdict(set)
+    targets: defaultdict[Pair, set[str]] = defaultdict(set)
     told: set[str] = set()
     for table in tables:
         for chat in table.sources:
-            targets[chat].update(table.selection.to)
-            count = len(targets[chat] - {chat})
+            by_one = targets[chat, table.selection.account]
+            by_one.update(table.selection.to)
+            count = len(by_one - {chat})
             if count > around.per_minute and chat not in told:
                 told.update(table.sources)
                 message = texts.FAN_OUT.filled(

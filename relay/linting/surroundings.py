@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -25,6 +25,7 @@ class Surroundings:
     switches: Mapping[str, Those] = field(default_factory=dict)  #: the chats of each plugin
     accounts: Sequence[str] = ()
     per_minute: int = 450
+    observing: Collection[str] = ()  #: plugins of which nothing is done
 
     @classmethod
     def of(cls, config: Config) -> Self:
@@ -39,6 +40,7 @@ class Surroundings:
             },
             accounts=config.platform.accounts,
             per_minute=config.delivery.per_minute,
+            observing=config.plugins.observing,
         )
 
     def chat(self, wxid: str) -> str:

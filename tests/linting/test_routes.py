@@ -104,6 +104,19 @@ def test_one_message_for_more_chats_than_an_account_serves_in_a_minute_is_told()
     assert told(*routes({"from": [EAST], "to": [WEST, NORTH]}), per_minute=2) == []
 
 
+def test_chats_that_are_divided_among_accounts_are_counted_by_each() -> None:
+    one, other = "1688850000000001", "1688850000000002"
+    there = {"from": [EAST], "to": [WEST], "account": one}
+    rows = [there, {**there, "to": [NORTH], "account": other}]
+    assert told(*routes(*rows), per_minute=1) == []
+    assert told(*routes(rows[0], {**rows[1], "account": one}), per_minute=1) == [("routes[1]", "fan_out")]
+
+
+def test_a_plugin_that_only_observes_sends_nothing_twice_or_in_circles() -> None:
+    tables = routes(EAST_WEST, {"from": ["west"], "to": ["east"]})
+    assert told(*tables, observing=["group_mirror"]) == []
+
+
 # --- for any routes --------------------------------------------------------------------------------
 
 WORDS = ("a", "b", "ab", "abb")
