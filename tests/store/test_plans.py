@@ -10,14 +10,17 @@ import pytest
 
 from relay.simulator.clockwork import START
 from relay.store.migrate import migrate
-from relay.store.sqlite import guard, ingest, routing, sending, signals
+from relay.store.occasions import Handled, Hearing, Tick
+from relay.store.sqlite import conversations, guard, ingest, occasions, routing, sending, signals
 from relay.store.states import DeliveryKind, DeliveryState, MessageState
-from relay.store.values import Delivery, Routing, Signal
+from relay.store.values import Delivery, Routing, Signal, Talk
 from relay.wire.entries import Entry
 
 SIGNAL = Signal(1, False, "a", "R:1", "text", "", "", "", b"{}", START)
 ENTRY = Entry("chatMsg", "a", b'{"content":1}', "", "", "", "R:1", "room", "s", "R:1", "text", START)
 DELIVERY = Delivery(1, 1, DeliveryKind.FORWARD, "a", "R:2", DeliveryState.QUEUED, 0, 0, False, 1, START)
+
+TALK = Talk("p", "R:1", "s", "", "a", "h", within=1)
 
 ASKED: dict[str, Any] = {
     "ingest": lambda db: ingest.ingest(db, [ENTRY], ["a"], START),
@@ -37,6 +40,16 @@ ASKED: dict[str, Any] = {
     "by_api_send_id": lambda db: signals.by_api_send_id(db, 1, 1, "a"),
     "by_api_send_svrid": lambda db: signals.by_api_send_svrid(db, "x", "a"),
     "forwards_without_echo": lambda db: signals.forwards_without_echo(db, SIGNAL, 1000),
+    "fresh": lambda db: occasions.fresh(db, 0, 10),
+    "claim occasions": lambda db: occasions.claim(db, [1]),
+    "tick": lambda db: occasions.tick(db, Tick("p", "h", "1", 1), 2, START),
+    "new_events": lambda db: occasions.new_events(db, Hearing({"contacts": 0}, 0)),
+    "take_events": lambda db: occasions.take_events(db, [1], 1),
+    "finish occasions": lambda db: occasions.finish_all(db, [(Handled(1), 1, START)]),
+    "question": lambda db: conversations.question(db, "p", "R:1", "s", "a"),
+    "heard_at": lambda db: conversations.heard_at(db, 1),
+    "talk": lambda db: conversations.apply(db, [TALK, TALK], START),
+    "anything_over": lambda db: conversations.anything_over(db, START),
 }
 SMALL = {"accounts", "line", "pauses", "sqlite_sequence", "json_each", "asked"}
 """Tables of a few rows, and lists that were given; the other ones grow."""
