@@ -15,6 +15,12 @@ def _acting(found: re.Match[str]) -> str:
     return f"{_ACTS[found[1]]}：{_chinese(found[2])}"
 
 
+def _failing(found: re.Match[str]) -> str:
+    """What a handler failed of, and where."""
+    where = "它返回的" if found[3] == "its result" else found[3]
+    return f"{found[1]}：{_chinese(found[2])}（{where}）"
+
+
 _CHINESE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"own", "我方消息"),
     (r"forgotten", "已被 relay forget 清除"),
@@ -101,7 +107,27 @@ _CHINESE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"to (.+)", r"到 \1"),
     (r"(\d+) to (\S+)", r"\1 条，到 \2"),
     (r"no other chat to forward to", "没有别的会话可转"),
+    (r"it names no chat to forward to", "没有写明转到哪里"),
     (r"(.+) is not in \[chats\]", r"[chats] 里没有 \1"),
+    (r"(.+) is not in \[chats\] \(did you mean (\S+)\?\)", r"[chats] 里没有 \1（是不是想写 \2？）"),
+    (r"chat (\S+) is not in (plugins\.\S+)", r"\1 不在 \2 里"),
+    (r"chat (\S+) is in (plugins\.\S+)", r"\1 在 \2 里"),
+    (
+        r"(\d+) decisions are too many: one handler may have (\d+) at once, and none counts",
+        r"\1 个决定太多：一个处理函数一次最多 \2 个，全部不算",
+    ),
+    (
+        r"more than is stored for one message, (\d+) deliveries of 1 KB, and none counts",
+        r"超过了一条消息能存下的量（\1 个 1 KB 的投递），全部不算",
+    ),
+    (r"a coroutine is no decision: an await is missing", "返回了协程：少写了 await"),
+    (r"(\w+) is no decision: write (\S+)(?: around it)?", r"\1 不是决定：写 \2"),
+    (r"(\w+) is no decision: return .+", r"\1 不是决定：返回 None、一个决定或一个列表"),
+    (r"there is nothing to say: Reply and Send need at least one message", "Reply 和 Send 至少要有一条消息"),
+    (r"(Forward|Send) takes (?:one chat|chats), by .+, not (\w+)", r"\1 要会话的名字或 id，却是 \2"),
+    (r"at= needs a time zone: build it from ctx\.now", "at= 要带时区：用 ctx.now 算"),
+    (r"(\w+)= is too (?:long|far away): (\d+) days are the most", r"\1= 太久：最多 \2 天"),
+    (r"(\w+): (.+) at (its result|\S+\.py:\d+(?:, \S+:\d+)?)", _failing),
     (r"later rules and plugins do not see it", "后面的规则和插件看不到它"),
     (r"(\w+) took longer than (\d+) ms", r"\1 超过了 \2 毫秒"),
     (r"(\w+) was not called: (\d+) earlier calls still run", r"没有调用 \1：先前 \2 次还没有结束"),

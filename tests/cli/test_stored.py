@@ -19,6 +19,12 @@ STORE = Path(__file__).parents[2] / "relay" / "store" / "sqlite"
         ("no answer within 10 s; no echo came", "10 秒内没有应答；没有等到回声"),
         ("failure event: room is gone", "失败事件：room is gone"),
         ("errcode 400: 参数错误; 8 attempts used up", "errcode 400: 参数错误；8 次尝试已用完"),
+        ("chat R:1 is not in plugins.hello.chats", "R:1 不在 plugins.hello.chats 里"),
+        (
+            "h: str is no decision: write Reply(…) around it at its result",
+            "h：str 不是决定：写 Reply(…)（它返回的）",
+        ),
+        ("h: KeyError at p.py:9, x.py:2", "h：KeyError（p.py:9, x.py:2）"),
         ("", ""),
     ],
 )
