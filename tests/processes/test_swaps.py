@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,10 @@ BROKEN = 5  # so many versions, and one of them does not load
 HANDLED = "SELECT key, value FROM plugin_state WHERE plugin = 'counter'"
 
 
-def write(bot: LiveBot, text: str, name: str = "counter.py") -> float:
-    """Save a plugin, and return when."""
+def write(bot: LiveBot, text: str) -> None:
+    """Save the plugin."""
     (bot.folder / "plugins").mkdir(exist_ok=True)
-    (bot.folder / "plugins" / name).write_text(text, "utf-8")
-    return time.time()
+    (bot.folder / "plugins" / "counter.py").write_text(text, "utf-8")
 
 
 def version(number: int) -> str:
@@ -45,11 +45,14 @@ def version(number: int) -> str:
     return COUNTER.format(version=number, wait=0.02 * (number % 2))
 
 
-async def change(bot: LiveBot, times: int, pause: float) -> None:
-    """Save so many versions, one after the other."""
+async def change(bot: LiveBot, times: int, pause: float, enough: asyncio.Event) -> None:
+    """Save so many versions, one after the other; the first and the last handle messages in any case."""
+    await until(lambda: handled(bot, "by 0"))
     for number in range(1, times + 1):
         write(bot, version(number if number < times else 1_000))
         await asyncio.sleep(pause)
+    await until(lambda: handled(bot, "by 1000"))
+    enough.set()
 
 
 def handled(bot: LiveBot, word: str) -> dict[str, int]:
@@ -64,8 +67,9 @@ async def changing(folder: Path, rate: float, times: int, pause: float) -> int:
         write(bot, version(0))
         await bot.start()
         await bot.pid("sender")
-        saving = asyncio.create_task(change(bot, times, pause))
-        report = await push(order(bot, rate, times * pause + 2), TALK, KEY)
+        enough = asyncio.Event()
+        saving = asyncio.create_task(change(bot, times, pause, enough))
+        report = await push(order(bot, rate, times * pause + 30), TALK, KEY, enough)
         await saving
         await until(lambda: rows(bot, WAITING) == [(0,)], 60)
         await until(lambda: bot.told("plugin_swapped"))
@@ -104,11 +108,15 @@ def test_a_broken_version_is_told_of_and_the_old_one_goes_on_also_in_a_new_route
             simulator.say(rooms(0)[0], CUSTOMER, "hello")
             await until(lambda: sum(handled(bot, "of ").values()) == 1)
             assert bot.told("role_died") == []
-            assert await bot.pid("router") == router
+            os.kill(router, signal.SIGKILL)
+            await until(lambda: bot.told("role_died"))
+            simulator.say(rooms(0)[0], CUSTOMER, "hello again")
+            await until(lambda: sum(handled(bot, "of ").values()) == 2)
 
     asyncio.run(go())
 
 
+@pytest.mark.long
 def test_a_rule_that_changes_takes_effect_without_a_restart(tmp_path: Path) -> None:
     async def go() -> None:
         async with platform(tmp_path) as (simulator, bot):
