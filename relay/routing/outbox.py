@@ -191,7 +191,7 @@ class Outbox:
         delay = self._delay(decision)
         for chat in chats:
             by = account or self._writers.get(chat) or self.place.account
-            if not by:
+            if not by and self._acting is not None:  # a rehearsal may know no account of ours
                 trace.note(plugin, decision.rule, "error", f"no account of ours was heard in {chat}")
                 continue
             for outgoing in decision.messages:
