@@ -227,3 +227,26 @@ def test_ctrl_c_ends_it_and_whatever_it_started(lived: Path, tmp_path: Path) -> 
     assert "中止" in told.decode()
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+async def _mirrored(folder: Path) -> None:
+    mirror = f'[[plugins.group_mirror.routes]]\nname = "m"\nfrom = ["{EAST}"]\nto = ["{WEST}"]\n'
+    async with make_bot(mirror, folder=folder, accounts=(ONE,), configured=True) as bot:
+        bot.simulator.say(EAST, ANN, "hello")
+        await bot.work()
+
+
+def test_an_echo_of_a_forward_is_nobodys_word(relay: Relay, tmp_path: Path) -> None:
+    folder = tmp_path / "mirrored"
+    folder.mkdir()
+    asyncio.run(_mirrored(folder))
+    back = (
+        '[[plugins.group_mirror.routes]]\nname = "back"\ninclude_own = true\n'
+        f'from = ["{WEST}"]\nto = ["{EAST}"]\n'
+    )
+    new = other(folder / "bot.toml", tmp_path / "new", LIVE, more=back)
+    new.write_text(
+        new.read_text("utf-8").partition("[[plugins.group_mirror")[0] + rules(LIVE) + back, "utf-8"
+    )
+    told = replayed(relay, folder / "bot.toml", "--against", str(new))
+    assert (told["messages"], set(changed(told))) == (1, {"hello"})
