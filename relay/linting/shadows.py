@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 
 from ahocorasick_rs import AhoCorasick
 
@@ -19,7 +19,6 @@ MOST_KEYS = 4096
 """Pairs of a chat and a sender under which one scope is looked for."""
 
 Takers = dict[int, int]  # the number of a scope → that of the first table with it
-WholeGroup = tuple[frozenset[str], int, int]  # the words, the scope, the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ class _Taken:
         self._everything: Takers = {}  # also what has no text
         self._any_text: Takers = {}
         self._same: defaultdict[tuple[str, str], Takers] = defaultdict(dict)  # by key and word
-        self._groups: defaultdict[str, list[WholeGroup]] = defaultdict(list)
+        self._groups: defaultdict[str, dict[frozenset[str], Takers]] = defaultdict(dict)
         self._lengths: set[int] = set()
 
     def add(self, number: int, scope: int, alternatives: Iterable[Alternative]) -> None:
@@ -154,7 +153,7 @@ class _Taken:
             elif each.key == "contains_all":
                 rarest = min(each.words, key=lambda word: self._frequency[word])
                 if len(self._groups[rarest]) < MOST_COMPARED:
-                    self._groups[rarest].append((frozenset(each.words), scope, number))
+                    self._groups[rarest].setdefault(frozenset(each.words), {}).setdefault(scope, number)
             elif each.key == "regex" and is_certain(each.words[0]):
                 self._any_text.setdefault(scope, number)
             else:
@@ -165,10 +164,9 @@ class _Taken:
 
     def by(self, alternative: Alternative, above: Mapping[int, None]) -> int | None:
         """The first table that takes all that this alternative matches, of those whose scope is above its."""
-        firsts = (_first(takers, above) for takers in self._takers(alternative))
-        found = [first for first in firsts if first is not None]
-        found += [number for scope, number in self._wholes(alternative) if scope in above]
-        return min(found, default=None)
+        every = chain(self._takers(alternative), self._wholes(alternative))
+        firsts = (_first(takers, above) for takers in every)
+        return min((first for first in firsts if first is not None), default=None)
 
     def _takers(self, alternative: Alternative) -> Iterator[Takers]:
         yield self._everything
@@ -188,15 +186,15 @@ class _Taken:
         if alternative.key == "equals":
             yield self._same.get(("equals", alternative.words[0].strip()), {})
 
-    def _wholes(self, alternative: Alternative) -> Iterator[tuple[int, int]]:
+    def _wholes(self, alternative: Alternative) -> Iterator[Takers]:
         """The groups of words that are all in what this alternative matches."""
         if not alternative.key or alternative.key == "regex":
             return
         within = self._within(alternative)
         for word in within & self._groups.keys():
-            for words, scope, number in self._groups[word]:
+            for words, takers in self._groups[word].items():
                 if words <= within:
-                    yield scope, number
+                    yield takers
 
     def _within(self, alternative: Alternative) -> set[str]:
         """The words that are in every text that this alternative matches, as far as its own words tell."""

@@ -216,10 +216,10 @@ def answering(book: object, said: Message, cooling: bool) -> set[str]:
     raise AssertionError
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_no_message_reaches_what_is_told_to_be_shadowed(seed: int) -> None:
     chance = Random(seed)
-    assert sum(lie(chance, akin(chance)) for _ in range(20)) > 20  # else there was nothing to lie about
+    assert sum(lie(chance, akin(chance)) for _ in range(12)) > 10  # else there was nothing to lie about
 
 
 def lie(chance: Random, rows: list[Row]) -> int:
