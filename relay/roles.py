@@ -16,6 +16,7 @@ import structlog
 
 from relay.clock import Clock
 from relay.config import (
+    RESERVED,
     Config,
     folder_problems,
     unknown_disabled,
@@ -92,7 +93,7 @@ def load_plugin(config: Config, found: Found, loading: Loading) -> None:
     try:
         plugin = loader.load(found)
         with loader.blaming(found):
-            settings = validate_settings(plugin.settings, table, path, config.chats)
+            settings = validate_settings(plugin.settings, table, path, config.chats, RESERVED)
             loading.warnings += warnings_of(settings, table, path)
             bound = plugin.bound(settings, config.chats.resolve)
     except PluginError as exc:

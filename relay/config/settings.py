@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -17,7 +17,15 @@ from pydantic_core import ErrorDetails
 
 from relay.config import texts
 from relay.config.chats import Chats
-from relay.config.complaints import EXPECTED, Reading, found_at, known_keys, place_of, problems_of
+from relay.config.complaints import (
+    EXPECTED,
+    Reading,
+    found_at,
+    known_keys,
+    place_of,
+    problems_of,
+    unknown_key,
+)
 from relay.config.problems import Location, Substituted, UnfitError, key_path, nearest
 from relay.errors import ConfigurationError, Problem
 from relay.language import Text
@@ -29,15 +37,27 @@ QUOTED = re.compile(r"`([^`]+)`|\{(\w+)\}|\b(\w+) =")
 
 
 def validate_settings(
-    model: type[BaseModel], raw: Mapping[str, object], path: str, chats: Chats | None = None
+    model: type[BaseModel],
+    raw: Mapping[str, object],
+    path: str,
+    chats: Chats | None = None,
+    beside: Iterable[str] = (),
 ) -> BaseModel:
     """A plugin's settings from its raw table; unknown keys are refused whatever the model says.
 
-    `path` is where the table stands (`plugins.greeter`). Raises `ConfigurationError` with every problem.
+    `path` is where the table stands (`plugins.greeter`), `beside` which keys the table may have that were
+    taken out before. Raises `ConfigurationError` with every problem.
     """
     settings, problems = read_table(model, raw, tuple(path.split(".")), chats or Chats())
     if problems:
-        raise ConfigurationError(tuple(problems))
+        known = (*known_keys(model, ()), *sorted(beside))
+        mistyped = {key_path((*path.split("."), key)): key for key in raw if key not in known}
+        raise ConfigurationError(
+            tuple(
+                replace(each, hint=unknown_key(mistyped[each.path], known)) if each.path in mistyped else each
+                for each in problems
+            )
+        )
     return settings
 
 

@@ -72,6 +72,7 @@ async def test_a_shipped_plugin_is_switched_like_any_other() -> None:
     ("switch", "path", "message"),
     [
         ('chats = ["nowhere"]', "plugins.hello.chats", "nowhere"),
+        ("not_chat = []", "plugins.hello.not_chat", "did you mean `not_chats`?"),
         ("not_chats = [1]", "plugins.hello.not_chats", "expected"),
         ('chats = ["east"]\nnot_chats = ["both"]', "plugins.hello.not_chats", "would run nowhere"),
     ],
