@@ -117,7 +117,7 @@ def test_two_senders_at_once_are_seen(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_second_sender_is_refused(tmp_path: Path) -> None:
     async def go() -> int | None:
         async with scene(tmp_path, "second") as stage, another_sender(stage.bot) as other:
-            return await asyncio.wait_for(other.wait(), 20)
+            return await asyncio.wait_for(other.wait(), 60)
 
     assert asyncio.run(go()) == 1
 
