@@ -20,7 +20,7 @@ def test_a_message_has_the_contracts_keys(relay: Relay, filled: Path) -> None:
 
 def test_a_delivery_has_the_contracts_keys(relay: Relay, filled: Path) -> None:
     rows = relay("deliveries", "--config", str(filled), "--json").json()
-    assert " ".join(rows[0]) == f"{DELIVERY} plugin rule account_name target_name"
+    assert " ".join(rows[0]) == f"{DELIVERY} plugin rule occasion_id account_name target_name"
 
 
 @pytest.mark.parametrize("command", ["messages", "deliveries"])

@@ -21,7 +21,7 @@ from relay.config import load
 from relay.errors import BodyError
 from relay.roles import load_plugins
 from relay.routing.pipeline import Memory, Pipeline
-from relay.routing.router import _message
+from relay.routing.received import message_of
 from relay.simulator.clockwork import ManualClock
 from relay.store.migrate import migrate
 from relay.store.sqlite import guard, ingest, queries, routing, signals
@@ -189,7 +189,7 @@ class Receiving:
             assert not OBEYED.intersection(map(unicodedata.category, shown(row)))
 
     def _decide(self, claimed: StoredMessage) -> None:
-        message = _message(claimed, self._pipeline._zone)
+        message = message_of(claimed, self._pipeline.zone)
         check_message(message)
         decided = self._loop.run_until_complete(self._pipeline.run(claimed.id, message))
         self._pipeline.stored(decided)

@@ -299,7 +299,7 @@ plugin = Plugin("later")
 
 @plugin.on_message()
 async def later(message, ctx):
-    return Reply("ten", delayed_time=1_700_000_000_000_000_000)
+    return Reply("ten", delayed_time=3650 * 86_400)
 """
 
 
