@@ -114,7 +114,8 @@ def context(settings: Settings) -> Context:
     """What the handler gets; no rule here keeps state."""
     now = dt.datetime(2024, 5, 3, 12, tzinfo=dt.UTC)
     state, names = cast(State, None), cast(Names, NoNames())
-    return Context(settings, cast(Any, None), now, "keyword_reply", Trace(), state, names)
+    nobody = cast(Any, None)
+    return Context(settings, nobody, now, "keyword_reply", Trace(), state, names, nobody)
 
 
 def median_of(rounds: int, count: int, work: Callable[[], object]) -> float:
