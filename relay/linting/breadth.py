@@ -9,6 +9,7 @@ import re2
 SAMPLES = (
     *("a", "Z", "你", "１", "7", "?", "。", "😀", "é", "ж", "_"),
     *("好的", "ok, thanks", "请问价格是多少？", "https://example.com/x?y=1", "13800138000", "🌹🌹"),
+    *("/help", "#1", "!", "@小王 在吗", "长" * 1000),
 )
 """Texts that have next to nothing in common."""
 NEXT = ("\n", "a", " ", "你")

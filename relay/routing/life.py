@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -57,11 +57,18 @@ class Life:
 
     async def begin_later(self) -> None:
         """Start those that were parked when all began, once their time is over."""
-        for loaded in [each for each in self.later if not self._is_parked(each)]:
-            self.later.remove(loaded)
-            newer = any(each.name == loaded.name for each in self._pipeline.plugins)
-            if not newer and await self._starts(loaded):
-                self._pipeline.swap(sorted((*self._pipeline.plugins, loaded), key=self._place))
+        if self._pipeline.changing.locked():  # a swap is under way; messages do not wait for its end
+            return
+        async with self._pipeline.changing:
+            for loaded in [each for each in self.later if not self._is_parked(each)]:
+                if await self._starts(loaded):
+                    self._pipeline.swap(sorted((*self._pipeline.plugins, loaded), key=self._place))
+                self.later.remove(loaded)  # now: a store that refuses is asked again
+
+    def hold(self, versions: Mapping[str, str]) -> set[str]:
+        """Which of these wait, parked, for their start; what else waited does so no more."""
+        self.later = [each for each in self.later if versions.get(each.name) == each.version]
+        return {each.name for each in self.later}
 
     async def _starts(self, loaded: Loaded) -> bool:
         """Start it; where it does not, that is told."""

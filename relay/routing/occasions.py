@@ -166,7 +166,11 @@ class Occasions:
         if self._hearing.since:
             self._hearing = await self._insist(lambda: occasions.take_events(self._hearing))
         await self._insist(lambda: occasions.time_out(TIMED_OUT_AT_ONCE))
-        room = MOST_KNOWN - sum(map(len, self._lines.values()))
+        names = {each.name for each in self._pipeline.plugins}
+        # What waits for a plugin that is not there keeps nobody else from their turn.
+        room = MOST_KNOWN - sum(
+            len(line) for line in self._lines.values() if not self._waits_for_plugin(line[0], names)
+        )
         if room <= 0:
             return False
         fresh = await self._insist(lambda: occasions.fresh(self._seen, room))

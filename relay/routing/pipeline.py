@@ -82,6 +82,7 @@ class Pipeline:
         witness: Witness | None = None,
     ) -> None:
         self._roster = Roster(plugins)
+        self.changing = asyncio.Lock()  #: held by whoever is about to put others there
         self._clock = clock
         self.zone = zone
         self._resolve = resolve
@@ -99,7 +100,7 @@ class Pipeline:
 
     def swap(self, plugins: Sequence[Loaded]) -> Roster:
         """Let the next message go through these; comes back what those in hand still go through."""
-        before, self._roster = self._roster, Roster(plugins)
+        before, self._roster = self._roster, Roster(plugins, self._roster)
         return before
 
     @property
@@ -144,11 +145,11 @@ class Pipeline:
             await self._memory.conversations.ready()
         now = self._clock.now()
         outbox = Outbox(message, self._resolve, now, number)
-        asked = iter(plugins)
-        for loaded in asked:
-            if await self._ask(said, message, loaded, outbox, trace):
-                for later in asked:
-                    trace.note(later.name, "", "no", f"{loaded.name} stopped it before")
+        try:
+            await self._ask_all(said, message, plugins, outbox, trace)
+        except BaseException:  # it is asked again: what it changed so far is never to be
+            self._memory.book.settle(tuple(outbox.changes))
+            raise
         return Routing(
             number,
             MessageState.ROUTED,
@@ -159,6 +160,16 @@ class Pipeline:
             tuple(outbox.talks),
             would=outbox.would,
         )
+
+    async def _ask_all(
+        self, said: Said, message: Message, plugins: Sequence[Loaded], outbox: Outbox, trace: Trace
+    ) -> None:
+        """One after the other, until one of them stops it."""
+        asked = iter(plugins)
+        for loaded in asked:
+            if await self._ask(said, message, loaded, outbox, trace):
+                for later in asked:
+                    trace.note(later.name, "", "no", f"{loaded.name} stopped it before")
 
     @property
     def talks(self) -> bool:

@@ -11,9 +11,10 @@ from relay.routing.loader import Loaded
 class Roster:
     """Stands for one moment; `left` tells when nobody runs through it any more."""
 
-    __slots__ = ("_idle", "_in_hand", "plugins")
+    __slots__ = ("_before", "_idle", "_in_hand", "plugins")
 
-    def __init__(self, plugins: Sequence[Loaded]) -> None:
+    def __init__(self, plugins: Sequence[Loaded], before: Roster | None = None) -> None:
+        self._before = before
         self.plugins = tuple(plugins)
         self._in_hand = 0
         self._idle = asyncio.Event()
@@ -33,5 +34,8 @@ class Roster:
             self._idle.set()
 
     async def left(self) -> None:
-        """Return once nobody is in it."""
+        """Return once nobody is in it, or in one before it."""
+        if self._before is not None:
+            await self._before.left()
+            self._before = None
         await self._idle.wait()

@@ -53,6 +53,10 @@ class Standing:
         told = {"message": error, "file": file, "line": line}
         self._running.setdefault(plugin, {"version": None, "since": None, "left": []})["refused"] = told
 
+    def accepted(self, plugin: str) -> None:
+        """What was refused is gone: the version that runs is the newest again."""
+        self._running.get(plugin, {})["refused"] = None
+
     def left(self, plugin: str, what: list[str]) -> None:
         """An earlier version left this going on."""
         if plugin in self._running:

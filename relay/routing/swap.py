@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +35,9 @@ class Offer:
 class Life(Protocol):
     """What plugins do when they begin and end."""
 
+    def hold(self, versions: Mapping[str, str]) -> set[str]:
+        """Which of these wait, parked, for their start; what else waited does so no more."""
+
     async def start(self, loaded: Loaded) -> None:
         """Run what it does on start; raises `PluginError`."""
 
@@ -44,6 +47,10 @@ class Life(Protocol):
 
 class NoLife:
     """Of plugins that do nothing when they begin and end."""
+
+    def hold(self, versions: Mapping[str, str]) -> set[str]:
+        """None."""
+        return set()
 
     async def start(self, loaded: Loaded) -> None:
         """Nothing."""
@@ -65,13 +72,14 @@ class Swap:
         self._before: list[Roster] = []
         self._disposing: set[asyncio.Task[None]] = set()
         self._lingering: set[asyncio.Task[None]] = set()
-        self._one_at_a_time = asyncio.Lock()
 
     async def take(self, offers: Sequence[Offer]) -> None:
         """Let these plugins run from now on, in this order; what has changed is loaded anew."""
-        async with self._one_at_a_time:
+        async with self._pipeline.changing:
             running = {each.name: each for each in self._pipeline.plugins}
-            taken = [await self._taken(offer, running.get(offer.name)) for offer in offers]
+            waiting = self._life.hold({each.name: each.version for each in offers})
+            due = [each for each in offers if each.name not in waiting]
+            taken = [await self._taken(offer, running.get(offer.name)) for offer in due]
             plugins = [each for each in taken if each is not None]
             if plugins == list(self._pipeline.plugins):
                 return
@@ -85,7 +93,8 @@ class Swap:
     async def _taken(self, offer: Offer, running: Loaded | None) -> Loaded | None:
         """The version that is to run: the new one, if it can."""
         if running is not None and running.version == offer.version:
-            self._refused.pop(offer.name, None)
+            if self._refused.pop(offer.name, None) is not None and self._standing is not None:
+                self._standing.accepted(offer.name)
             return running
         if self._refused.get(offer.name) == offer.version:
             return running

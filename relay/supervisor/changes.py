@@ -90,8 +90,9 @@ class Changes:
 
     def _try_check(self, files: Files, now: float) -> None:
         try:
-            child = self._child()
-            if child is not None:
+            # A reload that was asked for runs the code on disk: a process of its own checks it, with that.
+            child = None if self._asked else self._child()
+            if child is not None or self._asked:
                 self._check = Check(self._path, files, child)
                 self._due = None
         except OSError as exc:  # no more processes or descriptors for now

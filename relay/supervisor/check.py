@@ -18,7 +18,7 @@ from relay.config.syntax_texts import UNREADABLE
 from relay.errors import ConfigurationError, Problem
 from relay.routing.loader import held_now
 from relay.standby import CHECK, TRIAL
-from relay.supervisor.child import Child
+from relay.supervisor.child import Child, bare
 from relay.supervisor.shelf import shelved
 from relay.supervisor.trial import Finding, read
 
@@ -96,7 +96,7 @@ def _started(path: Path, shelf: int, told: int) -> Child:
     channel, other = socket.socketpair()
     with other:
         process = subprocess.Popen(  # noqa: S603 - our own program, and words of our own
-            [sys.executable, "-m", TRIAL, str(path), str(shelf), str(told)],
+            [sys.executable, *bare(), "-m", TRIAL, str(path), str(shelf), str(told)],
             pass_fds=(shelf, told),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -189,3 +190,8 @@ def _dead(process: Process) -> bool:
     if not hasattr(os, "waitid"):  # macOS before Python 3.13; the warden keeps the group's number there
         return isinstance(process, subprocess.Popen) and process.poll() is not None
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def bare() -> list[str]:
+    """What keeps `-m` from finding modules in the folder it runs in, where we would not find them either."""
+    return [] if {"", str(Path.cwd())} & set(sys.path) else ["-P"]

@@ -15,12 +15,12 @@ import structlog
 
 from relay.forkserver import BORN, NOBODY, WANTED
 from relay.supervisor.adoption import adopt, bury_others
-from relay.supervisor.child import START_LIMIT, Child
+from relay.supervisor.child import START_LIMIT, Child, bare
 
 log = structlog.get_logger("relay.supervisor")
 
 RETRY = 5.0  # seconds after a fork server that died
-ANSWER = 5.0  # seconds that it has for a fork; it takes 5 ms
+ANSWER = 1.0  # seconds that it has for a fork; it takes 5 ms
 BURIALS = 5.0  # seconds between two looks for what plugins left behind
 
 
@@ -116,7 +116,7 @@ class Forks:
     def _started(self, module: str, *role: str) -> Child:
         channel, told = socket.socketpair()
         with told:
-            command = [sys.executable, "-m", module, str(told.fileno()), str(self._lifeline), *role]
+            command = [sys.executable, *bare(), "-m", module, str(told.fileno()), str(self._lifeline), *role]
             process = subprocess.Popen(  # noqa: S603 - our own program, and words of our own
                 command,
                 pass_fds=(told.fileno(), self._lifeline),

@@ -12,6 +12,7 @@ from relay.forkserver import serve
 from relay.supervisor.child import Child
 from relay.supervisor.forks import Forked, Forks
 from relay.supervisor.signals import Signals
+from relay.supervisor.sockets import PASSED
 
 LOOK = 0.2  # seconds between two looks at who loads
 
@@ -40,6 +41,7 @@ class Start:
         os.setpgid(0, 0)
         os.close(self._held)  # or it would never see the end of it
         channel.close()
+        _let_go()
         _look_away()
         sys.exit(serve(told, self.lifeline))
 
@@ -66,3 +68,10 @@ def _look_away() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
+
+
+def _let_go() -> None:
+    """Hold none of the sockets that systemd passed, and tell nobody of them: roles get those they need."""
+    told = {key: os.environ.pop(key, "") for key in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")}
+    if told["LISTEN_PID"] == str(os.getppid()) and told["LISTEN_FDS"].isdecimal():
+        os.closerange(PASSED, PASSED + int(told["LISTEN_FDS"]))

@@ -15,7 +15,7 @@ from relay.errors import PluginError
 from relay.roles import offers
 from relay.routing.parking import MOST_FAILURES, WAITS, Failure
 from relay.routing.swap import Swap
-from relay.testing import SECRETS
+from relay.testing import SECRETS, Bot
 
 PLUGIN = """
 from relay import Plugin, Reply
@@ -151,3 +151,67 @@ async def test_a_start_that_killed_the_router_too_often_waits_with_its_plugin(tm
         bot.simulator.say(EAST, ANN, "hello")
         await bot.work()
         assert told(bot, "starts") == ["starts 1"]
+
+
+async def parked(bot: Bot) -> None:
+    """Its start has killed the router too often."""
+    assert bot.router.standing is not None
+    for _ in range(MOST_FAILURES):
+        bot.router.standing.parking.failed("clock", Failure("the router died in start"))
+    await bot.router.standing.parking.keep(bot.store)
+    await bot.work()
+
+
+@rule
+async def test_the_change_of_another_plugin_does_not_start_what_is_parked(tmp_path: Path) -> None:
+    async with clock(tmp_path, living()) as bot:
+        await parked(bot)
+        (tmp_path / "plugins" / "other.py").write_text('from relay import Plugin\nplugin = Plugin("other")\n')
+        await bot.swap()
+        assert "other" in {each.name for each in bot.router.pipeline.plugins}
+        assert await bot.store.state("clock", "starts") is None
+        await bot.pass_time(WAITS[0] / 1000)
+        assert await bot.store.state("clock", "starts") == ("1", None)
+
+
+@rule
+async def test_a_parked_plugin_that_was_removed_does_not_return(tmp_path: Path) -> None:
+    async with clock(tmp_path, living()) as bot:
+        await parked(bot)
+        (tmp_path / "plugins" / "clock.py").unlink()
+        await bot.swap()
+        await bot.pass_time(WAITS[0] / 1000)
+        assert "clock" not in {each.name for each in bot.router.pipeline.plugins}
+
+
+SLOW = """
+import asyncio
+from relay import Plugin
+
+plugin = Plugin("clock")
+go = asyncio.Event()
+
+@plugin.on_start
+async def start(ctx):
+    await go.wait()
+"""
+
+
+@rule
+async def test_a_version_that_is_saved_while_a_parked_one_starts_is_the_only_one_to_run(
+    tmp_path: Path,
+) -> None:
+    async with clock(tmp_path, SLOW) as bot:
+        await parked(bot)
+        occasions = bot.router.occasions
+        assert occasions is not None
+        (waiting,) = occasions.life.later
+        bot.clock.jump(WAITS[0] / 1000)
+        beginning = asyncio.create_task(occasions.life.begin_later())
+        await asyncio.sleep(0)
+        (tmp_path / "plugins" / "clock.py").write_text(living())
+        swapping = asyncio.create_task(bot.swap())
+        await asyncio.sleep(0)
+        waiting.plugin.start_hooks[0].function.__globals__["go"].set()
+        await asyncio.gather(beginning, swapping)
+        assert [each.name for each in bot.router.pipeline.plugins].count("clock") == 1

@@ -35,11 +35,12 @@ DELETE FROM conversations WHERE plugin = ?1 AND chat = ?2 AND sender = ?3
 """
 # What was said in time may still be on its way through the inbox, or be fetched once nobody is deaf any more.
 _OVER = """
+WITH waiting AS MATERIALIZED (
+    SELECT chat, sender, min(received_at) AS heard_at FROM messages INDEXED BY messages_waiting
+    WHERE state = 'waiting' GROUP BY chat, sender)
 SELECT id FROM conversations c
 WHERE until <= :heard AND NOT EXISTS (
-    SELECT 1 FROM messages m INDEXED BY messages_chat
-    WHERE m.chat = c.chat AND m.id > coalesce(c.message, 0) AND m.state = 'waiting' AND m.sender = c.sender
-      AND m.received_at < c.until)
+    SELECT 1 FROM waiting w WHERE w.chat = c.chat AND w.sender = c.sender AND w.heard_at < c.until)
   AND (until <= :long OR NOT EXISTS (SELECT 1 FROM repairs r WHERE r.chat = c.chat AND r.begins < c.until))
 ORDER BY until LIMIT :limit
 """

@@ -33,8 +33,8 @@ _SAID = "SELECT id FROM messages WHERE sender = ?1 OR chat = ?1 ORDER BY id"
 # What plugins were called for because of them: a question without answer, an event that names them, and what
 # became of a delivery to them or of what they said.
 _THEIRS = """
-SELECT id FROM occasions WHERE sender = ?2 OR chat = ?2
-UNION SELECT o.id FROM occasions o JOIN events e ON e.id = o.subject
+SELECT id FROM occasions INDEXED BY occasions_timeout WHERE kind = 'timeout' AND (sender = ?2 OR chat = ?2)
+UNION SELECT o.id FROM occasions o INDEXED BY occasions_event JOIN events e ON e.id = o.subject
   WHERE o.kind = 'event' AND instr(e.raw, CAST(?2 AS BLOB))
 UNION SELECT o.id FROM occasions o JOIN deliveries d ON d.id = o.subject
   WHERE o.kind = 'delivery' AND (d.target = ?2 OR d.message IN (SELECT value FROM json_each(?1)))
