@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as jsonlib
 import logging
 import re
@@ -119,11 +120,15 @@ def _forms(secret: str) -> set[str]:
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Writes to the stream; what cannot be written as a log is told of without its contents."""
+    """Writes to the stream; what cannot be written as a log is told of without its contents.
+
+    A stream that takes nothing, as on a full disk, ends nobody: who logs has other work to do.
+    """
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- logging's own name
         line = {"event": "log_record_lost", "level": "error", "logger": record.name, "line": record.lineno}
-        self.stream.write(jsonlib.dumps(line) + "\n")
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.write(jsonlib.dumps(line) + "\n")
 
 
 def _log_crash(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import re
@@ -187,3 +188,15 @@ def test_secrets_of_a_configuration_do_not_appear_in_what_is_logged_of_it(
 def test_pressing_ctrl_c_is_no_crash(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines(lambda: sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)) == []
     assert "KeyboardInterrupt" in capsys.readouterr().err
+
+
+class Full(StringIO):
+    """As a file on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_ends_nobody() -> None:
+    configure("info", colour=False, secrets=(), json=True, stream=Full())
+    structlog.get_logger("relay.sender").info("delivered", delivery="d1")

@@ -157,9 +157,9 @@ async def test_what_kills_the_router_three_times_is_set_aside_and_named(
         bot.clock.jump(901)
         for _ in range(3):
             box = BlackBox(memory)
-            kill_at(monkeypatch, box, "clock.deadly")
+            over = kill_at(monkeypatch, box, "clock.deadly")
             loaded = bot.router.pipeline.plugins
-            await run_dying(build_router(bot.config, bot.store, bot.clock, loaded, box))
+            await run_dying(build_router(bot.config, bot.store, bot.clock, loaded, box), over)
         await build_router(bot.config, bot.store, bot.clock, loaded, BlackBox(memory)).drain()
         await bot.work()
         found = {row["handler"]: row["state"] for row in await bot.store.occasions.occasions()}
@@ -171,20 +171,22 @@ async def test_what_kills_the_router_three_times_is_set_aside_and_named(
         assert told(bot, "tick") == ["tick"]
 
 
-def kill_at(patch: pytest.MonkeyPatch, box: BlackBox, what: str) -> None:
-    """Let the process end as soon as this runs."""
-    begin = box.begin
+def kill_at(patch: pytest.MonkeyPatch, box: BlackBox, what: str) -> asyncio.Event:
+    """Let the process end as soon as this runs, which is told."""
+    begin, over = box.begin, asyncio.Event()
 
     def beginning(message: int, name: bytes) -> Any:
         if name == what.encode():
             box.blame(message, what)
+            over.set()
         return begin(message, name)
 
     patch.setattr(box, "begin", beginning)
+    return over
 
 
-async def run_dying(router: Router) -> None:
-    for _ in range(8):
+async def run_dying(router: Router, over: asyncio.Event) -> None:
+    while not over.is_set():
         await router.step()
         await asyncio.sleep(0)
     await router._tasks.cancel()

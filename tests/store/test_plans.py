@@ -27,6 +27,7 @@ ASKED: dict[str, Any] = {
     "anything_new": guard.anything_new,
     "identify": lambda db: guard.identify(db, 10, START, 1000),
     "waiting": routing.waiting,
+    "time_out": lambda db: conversations.time_out(db, START, 10),
     "claim": lambda db: routing.claim(db, [1]),
     "finish": lambda db: routing.finish(db, Routing(1, MessageState.ROUTED, None, ()), 1, START),
     "turn": lambda db: routing.turn(db, 1),
