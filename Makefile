@@ -12,7 +12,7 @@ CANDIDATES = $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3 pytho
 help:
 	@echo 'make demo    simulator, bot and console on this machine; prints the addresses to open'
 	@echo 'make test    everything that is checked before a change is accepted'
-	@echo 'make faults  every promise about sending against kills, power cuts, bad networks and disks: more than an hour'
+	@echo 'make faults  every promise about sending against kills, power cuts, bad networks and disks: half an hour and more'
 	@echo 'make long    the other promises at length: under load, restarts and bad plugins'
 	@echo 'make fuzz    the receive path against made-up bodies, for FUZZ_SECONDS (3600)'
 	@echo 'make lint    style and types alone'

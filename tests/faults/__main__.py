@@ -1,6 +1,6 @@
 """Runs the whole fault suite: `PYTHONPATH=tests python -m faults [what pytest understands]`.
 
-RELAY_WORKERS says how many tests run at a time (3: some do nothing but wait).
+RELAY_WORKERS says how many tests run at a time (4: some do nothing but wait).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SUITE = (
     "store/behaviour",
     "sending/test_truth.py",
 )
-WORKERS = os.environ.get("RELAY_WORKERS", "3")
+WORKERS = os.environ.get("RELAY_WORKERS", "4")
 
 
 def main() -> int:
