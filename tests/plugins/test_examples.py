@@ -54,6 +54,7 @@ def test_what_the_readme_writes_into_bot_toml_passes_the_strictest_check(
     assert {path.stem for path in FILES} <= {each.name for each in outcome.loading.loaded}
 
 
+@pytest.mark.long
 def test_copied_into_a_bot_the_examples_pass_their_tests(tmp_path: Path) -> None:
     copied(tmp_path, tests=True)
     installed = bool(entry_points(group="pytest11", name="relay"))
