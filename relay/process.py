@@ -19,7 +19,7 @@ import structlog
 from relay import log as logging
 from relay.bounds import confine, outrank
 from relay.clock import Clock, EvenClock, SystemClock
-from relay.config import Config, load
+from relay.config import Config, Files, load
 from relay.errors import ConfigurationError, RelayError, StorageError
 from relay.lock import RoleLock
 from relay.roles import (
@@ -33,7 +33,6 @@ from relay.roles import (
     open_store,
     receiver_settings,
 )
-from relay.routing.handover import Handover
 from relay.store.protocol import Store
 from relay.ties import FOR_GOOD, Ties
 
@@ -321,16 +320,18 @@ async def _lateness(blocking: Blocking) -> None:
 
 async def _swaps(config: Config, router: Router, swap: Swap, clock: Clock) -> None:
     """Take new versions of plugins from the supervisor, which has checked them; never ends."""
-    handover = Handover(config.database)
+    from relay.routing.handover import Handover
+    from relay.routing.uptake import Uptake
+
+    async def take(files: Files) -> None:
+        changed = load(config.path, files=files)
+        configure_log(changed)  # which masks its secrets
+        await swap.take(offers(changed))
+
+    uptake = Uptake(Handover(config.database), take, clock)
     while True:
-        files = handover.taken() if router.started else None
-        if files is not None:
-            try:
-                changed = load(config.path, files=files)
-                configure_log(changed)  # which masks its secrets
-                await swap.take(offers(changed))
-            except Exception:  # a border: whatever it is, the plugins that run go on
-                log.exception("swap_failed")
+        if router.started:
+            await uptake.step()
         await clock.sleep(SWAP_LOOK)
 
 

@@ -113,7 +113,7 @@ class Life:
         for handler in loaded.plugin.stop_hooks:
             try:
                 await self._run(loaded, handler)
-            except (asyncio.CancelledError, ExhaustedError):
+            except asyncio.CancelledError:
                 raise
             except BaseException as exc:  # noqa: BLE001 - a border: the others are to end, too
                 error = _error(loaded, handler, exc)
@@ -133,7 +133,7 @@ class Life:
             log.error("plugins_stop_late", plugins=len(late))
             await asyncio.wait(late)
         for task in stops:
-            with contextlib.suppress(asyncio.CancelledError, ExhaustedError):
+            with contextlib.suppress(asyncio.CancelledError):
                 task.result()
 
     async def _run(self, loaded: Loaded, handler: Handler) -> None:

@@ -74,13 +74,14 @@ class Swap:
         self._lingering: set[asyncio.Task[None]] = set()
 
     async def take(self, offers: Sequence[Offer]) -> None:
-        """Let these plugins run from now on, in this order; what has changed is loaded anew."""
+        """Let these plugins run from now on, in this order; what has changed is loaded anew.
+
+        Where that raises, as `StorageError` does, nothing has changed, and nothing that was started goes on.
+        """
         async with self._pipeline.changing:
             running = {each.name: each for each in self._pipeline.plugins}
             waiting = self._life.hold({each.name: each.version for each in offers})
-            due = [each for each in offers if each.name not in waiting]
-            taken = [await self._taken(offer, running.get(offer.name)) for offer in due]
-            plugins = [each for each in taken if each is not None]
+            plugins = await self._all_taken([each for each in offers if each.name not in waiting], running)
             if plugins == list(self._pipeline.plugins):
                 return
             self._before.append(self._pipeline.swap(plugins))
@@ -89,6 +90,22 @@ class Swap:
                     self._tell_swapped(each)
             gone = [each for each in running.values() if not any(each is one for one in plugins)]
             self._dispose_later(gone, tuple(self._before), {each.name for each in plugins})
+
+    async def _all_taken(self, offers: Sequence[Offer], running: Mapping[str, Loaded]) -> list[Loaded]:
+        """Those that are to run; whatever is raised on the way, what was started until then is ended."""
+        plugins: list[Loaded] = []
+        try:
+            for offer in offers:
+                loaded = await self._taken(offer, running.get(offer.name))
+                if loaded is not None:
+                    plugins.append(loaded)
+        except BaseException:
+            for loaded in plugins:
+                if loaded is not running.get(loaded.name):
+                    await self._life.stop(loaded)
+                    await self._end(loaded)
+            raise
+        return plugins
 
     async def _taken(self, offer: Offer, running: Loaded | None) -> Loaded | None:
         """The version that is to run: the new one, if it can."""
@@ -111,7 +128,7 @@ class Swap:
         loaded = await _in_thread(offer.load)
         try:
             await self._life.start(loaded)
-        except PluginError:
+        except BaseException:
             await self._end(loaded)
             raise
         return loaded
@@ -183,7 +200,9 @@ async def _in_thread(load: Callable[[], Loaded]) -> Loaded:
     ended: asyncio.Future[Loaded] = loop.create_future()
 
     def settle(result: Loaded | None, error: BaseException | None) -> None:
-        if ended.done():
+        if ended.done():  # nobody waits any more
+            if result is not None:
+                loader.unload(result.plugin)
             return
         if result is not None:
             ended.set_result(result)
