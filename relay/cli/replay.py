@@ -280,11 +280,18 @@ def _after(row: Row, view: View) -> Styled:
 
 
 def _decisions(row: Told, side: str, view: View) -> Styled:
-    """By which rules; where these are the same on both sides, in which words."""
-    mine, others = ([_decision(each, view) for each in row[key]] for key in (side, _OTHER[side]))
-    if mine == others:
-        mine = [_words(each) or told for each, told in zip(row[side], mine, strict=True)]
-    return Styled("; ".join(mine) or view.said(replay_texts.NOTHING_DONE), "" if mine else "dim")
+    """What this side alone decides: by which rules, or where these are the same, in which words."""
+    mine, others = _only(row, side), _only(row, _OTHER[side])
+    if not mine and not others:  # the same decisions, in another order or number
+        mine, others = row[side], row[_OTHER[side]]
+    told = [_decision(each, view) for each in mine]
+    if told == [_decision(each, view) for each in others]:
+        told = [_words(each) or name for each, name in zip(mine, told, strict=True)]
+    return Styled("; ".join(told) or view.said(replay_texts.NOTHING_DONE), "" if told else "dim")
+
+
+def _only(row: Told, side: str) -> list[Told]:
+    return [each for each in row[side] if each not in row[_OTHER[side]]]
 
 
 _OTHER = {"before": "after", "after": "before"}

@@ -20,6 +20,7 @@ from cli.conftest import EAST, WEST, Relay
 
 from relay.cli import ports, texts
 from relay.cli.children import Child, _serious
+from relay.cli.demo import OURS
 from relay.cli.demo_setup import Ports, Setup
 from relay.config import load
 from relay.errors import RefusalError
@@ -128,6 +129,17 @@ def test_the_demo_mirrors_and_answers_and_ctrl_c_leaves_nothing_running(demo: De
     assert demo.process.wait(15) == 0
     assert running(str(demo.folder)) == {}
     assert (demo.folder / "relay.db").exists()
+    assert demo.process.stdout
+    assert "warning" not in demo.process.stdout.read()
+
+
+def test_what_the_log_says_of_the_demos_own_configuration_is_known(demo: Demo) -> None:
+    log = demo.folder / "bot.log"
+    until(lambda: b"configuration_warned" in log.read_bytes())
+    (warned,) = [line for line in log.read_bytes().splitlines() if b"configuration_warned" in line]
+    told = _serious(warned)
+    assert told
+    assert told.endswith(OURS)
 
 
 def test_the_demo_ends_with_1_and_says_why_when_a_program_of_its_dies(demo: Demo) -> None:
@@ -227,7 +239,7 @@ def test_every_demo_has_secrets_of_its_own_and_shows_none() -> None:
 
 
 def test_ports_that_were_chosen_are_three() -> None:
-    found = Ports.choose(None, ports.SIMULATOR_PORT, None)
+    found = Ports.choose(None, ports.any_free(), None)
     assert len({found.simulator, found.public, found.console}) == 3
 
 

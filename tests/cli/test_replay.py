@@ -127,6 +127,14 @@ def test_people_read_names_and_what_would_change(relay: Relay, lived: Path, tmp_
     assert EAST not in told.out
 
 
+def test_what_both_decide_is_not_shown(relay: Relay, lived: Path, tmp_path: Path) -> None:
+    note = {"name": "note", "contains": ["price"], "reply": "hm", "stop": False}
+    new = other(lived, tmp_path / "new", note, LIVE)
+    told = relay("replay", "--config", str(lived), "--since", LONG_AGO, "--against", str(new)).out
+    assert "note 发送" in told
+    assert "price 发送" not in told
+
+
 PLUGIN = """
 import os, time
 from relay import Plugin, Reply
