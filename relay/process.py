@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,7 +114,7 @@ async def _serve(config: Config, role: str, ties: Ties) -> bool:
     store = open_store(config, clock, patient=True, hurried=role == "receiver")
     orders = _Orders(config.path, role, ties)
     try:
-        async with _alive(store, role, clock):
+        async with _alive(store, role, clock, orders):
             orders.listen()
             log.info("role_started", role=role)
             _spare_what_was_loaded()
@@ -129,10 +129,10 @@ async def _serve(config: Config, role: str, ties: Ties) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def _alive(store: Store, role: str, clock: Clock) -> AsyncIterator[None]:
+async def _alive(store: Store, role: str, clock: Clock, orders: _Orders) -> AsyncIterator[None]:
     """Report the role alive while it is."""
 
-    task = asyncio.create_task(_beat(store, role, clock))
+    task = asyncio.create_task(_beat(store, role, clock, orders))
     try:
         yield
     finally:
@@ -143,11 +143,11 @@ async def _alive(store: Store, role: str, clock: Clock) -> AsyncIterator[None]:
             await store.leave(role, os.getpid())
 
 
-async def _beat(store: Store, role: str, clock: Clock) -> None:
+async def _beat(store: Store, role: str, clock: Clock, orders: _Orders) -> None:
     silent = False
     while True:
         try:
-            await store.beat(role, os.getpid(), {})
+            await store.beat(role, os.getpid(), orders.note())
             silent = False
         except StorageError as exc:  # whoever asks takes the role for dead meanwhile
             if not silent:
@@ -170,6 +170,7 @@ class _Orders:
         self.stop = asyncio.Event()
         self.again = False
         self.afterwards: list[Callable[[], None]] = []  #: what is to be done once the store is closed
+        self.note: Callable[[], Mapping[str, object]] = dict  #: what the role says of itself
         self.ties = ties
         self._path = path
         self._role = role
@@ -266,6 +267,7 @@ async def _receiver(config: Config, store: Store, clock: Clock, orders: _Orders)
     await store.add_accounts(config.platform.accounts, "configured")
     receiver = build_receiver(config, store, clock)
     orders.afterwards.append(receiver.let_go)
+    orders.note = receiver.note
     app = create_app(receiver, receiver_settings(config))
     await app.state.sources.look(store)
     following = [

@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 import itertools
 import traceback
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ import structlog
 
 from relay.errors import BodyError, StorageError
 from relay.receiving.large import Large
+from relay.receiving.line import Line, Stretch
 from relay.store.ballast import Ballast
 from relay.store.copies import Copies
 from relay.store.journal import Journal, Mark, Record, left_in, sync_removals
@@ -45,15 +45,6 @@ def opener(key: bytes, *, allow_plaintext: bool) -> Open:
     return lambda body: open_body(body, key, allow_plaintext=allow_plaintext)
 
 
-@dataclass(slots=True)
-class _Stretch:
-    """A part of a journal whose turn it is after another one's; `known` is what has come by another way."""
-
-    journal: Journal
-    end: int
-    known: bool
-
-
 class Intake:
     """One per receiver. Works whenever it is nudged, and until all that was kept is in the store."""
 
@@ -77,9 +68,10 @@ class Intake:
         self._ballast = ballast
         self._others = others
         self._copies = Copies()
-        self._line: deque[_Stretch] = deque()
+        self._line = Line()
         self._left: list[Journal] = []  # by receivers that have ended: older than what is in ours
         self._looked_at: float | None = None
+        self._alone = False  # when it was looked last, nobody else had a journal
         self._accounts: set[str] = set()
         self._working: asyncio.Task[None] | None = None
         self._untold: Counter[str] = Counter()
@@ -88,17 +80,18 @@ class Intake:
         self.uncounted: Counter[str] = Counter()  #: is put into the store's counters once it can be
         self.refused = False  #: whether the store refuses
 
-    def follow_on(self, journal: Journal, end: int, *, known: bool = False) -> None:
-        """What a journal has before `end` comes next, unless it is `known` from another one."""
-        last = self._line[-1] if self._line else None
-        if last is not None and last.journal is journal and last.known == known:
-            last.end = end
-        else:
-            self._line.append(_Stretch(journal, end, known))
+    def follow_on(self, journal: Journal, end: int, since: int, *, known: bool = False) -> None:
+        """What a journal has before `end`, of `since`, comes next, unless it is `known` from another one."""
+        self._line.follow_on(journal, end, since, known=known)
 
     def holds(self, journal: Journal) -> bool:
         """Whether some of it is still to come."""
-        return any(stretch.journal is journal for stretch in self._line)
+        return self._line.holds(journal)
+
+    def all_in_before(self, time: int) -> int | None:
+        """Up to when, `time` at most, all is in the store; None while others may have something yet."""
+        since = self._line.since()
+        return None if not self._alone else time if since is None else min(since, time)
 
     def nudge(self) -> None:
         """See whether there is anything to do."""
@@ -163,16 +156,16 @@ class Intake:
         while self._left:
             await self._take_left()
         while self._line:
-            stretch = self._line[0]
+            stretch = self._line.first
             if stretch.known:
                 await self._pass_by(stretch)
             else:
                 await self._work_off(stretch)
             if stretch.journal.position >= stretch.end:
-                self._line.popleft()
+                self._line.drop_first()
         await self._count()
 
-    async def _pass_by(self, stretch: _Stretch) -> None:
+    async def _pass_by(self, stretch: Stretch) -> None:
         """Note that it is over, so that nobody adopts what has come by another way."""
         mark = stretch.journal.mark_at(stretch.end)
         await self._insist(lambda: self._store.ingest_journal((), mark))
@@ -187,6 +180,7 @@ class Intake:
         self._looked_at = now
         ours = [journal.path for journal in self._journals]
         found = [path for path in self._all() if path not in ours]
+        self._alone = not found
         adopted = [journal for path in found if (journal := Journal.adopt(path)) is not None]
         if adopted:
             await self._go_on_with(adopted)
@@ -246,9 +240,10 @@ class Intake:
             await self._insist(lambda: self._store.ingest_journal((), mark))
             journal.passed(records[-1])
 
-    async def _work_off(self, stretch: _Stretch) -> None:
+    async def _work_off(self, stretch: Stretch) -> None:
         while records := await self._read_of(stretch.journal, stretch.end):
             await self._take(stretch.journal, records)
+            stretch.since = records[-1].received_at
 
     async def _read_of(self, journal: Journal, end: int | None = None) -> list[Record]:
         """The next records, none where they cannot be read time and again: these are lost."""

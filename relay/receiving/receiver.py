@@ -16,6 +16,7 @@ from relay.clock import Clock
 from relay.receiving.intake import AGAIN, TELL_WITHIN, Intake
 from relay.receiving.sources import Network
 from relay.store.journal import Journal
+from relay.store.protocol import TAKEN_IN
 
 log = structlog.get_logger("relay.receiver")
 
@@ -103,6 +104,16 @@ class Receiver:
         spooling = self._spool is not None and self._intake.holds(self._spool.journal)
         return not (self._refused or self._late_bytes or spooling or self._intake.refused)
 
+    def note(self) -> dict[str, object]:
+        """What its signs of life tell: up to when whatever was received is in the store, if that is known.
+
+        Until then silence means that nothing was said.
+        """
+        coming = [] if self._coming is None else [self._coming]
+        unkept = [each.at for each in (*coming, *self._waiting, *self._journal.writing) if not each.spooled]
+        until = self._intake.all_in_before(min([self._clock.now(), *unkept]))
+        return {} if until is None else {TAKEN_IN: until}
+
     async def keep(self, body: bytes) -> None:
         """Return once a callback's body, good or bad, is on disk, or once its answer may wait no longer."""
         kept = asyncio.Event()
@@ -155,7 +166,7 @@ class Receiver:
             return
         self._refused = False
         for batch, end in zip(batches, ends, strict=True):
-            self._intake.follow_on(self._journal.journal, end, known=batch.spooled)
+            self._intake.follow_on(self._journal.journal, end, batch.at, known=batch.spooled)
             batch.on_disk = True
             self._be_late_no_more(batch)
             self._answer(batch)
@@ -220,7 +231,8 @@ class Receiver:
         self._go_on()
 
     def _be_spooled(self, batch: _Batch, spool: Journal, end: int) -> None:
-        self._intake.follow_on(spool, end, known=batch.on_disk)  # the disk may have been faster after all
+        # The disk may have been faster after all.
+        self._intake.follow_on(spool, end, batch.at, known=batch.on_disk)
         if batch.on_disk:
             return
         batch.spooled = True

@@ -46,6 +46,9 @@ from relay.wire.notifications import Reading
 
 Row = dict[str, object]
 
+TAKEN_IN = "taken_in"
+"""In a receiver's note: whatever it received before that time is in the store."""
+
 
 class Store(Protocol):
     """The inbox, the outbox, and everything that tells why."""
@@ -245,7 +248,10 @@ class Store(Protocol):
         """A number that differs after every commit by anybody."""
 
     async def beat(self, role: str, pid: int, note: Mapping[str, object]) -> None:
-        """Report a role alive, with what it says of itself; receivers tell so that somebody listens."""
+        """Report a role alive, with what it says of itself; receivers tell so that somebody listens.
+
+        And, as `TAKEN_IN`, up to when whatever they received is here.
+        """
 
     async def leave(self, role: str, pid: int) -> None:
         """Take a role that ends in order off the list."""

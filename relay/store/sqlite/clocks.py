@@ -51,7 +51,7 @@ _MOVES = (
     "UPDATE processes SET beat = beat + :by WHERE beat NOT BETWEEN :since AND :now",
     """
     UPDATE meta SET value = CAST(CAST(value AS INTEGER) + :by AS TEXT)
-    WHERE key IN ('listened_at', 'receiver_died_at', 'receiver_left_at')
+    WHERE key IN ('listened_at', 'receiver_died_at', 'receiver_left_at', 'taken_in')
       AND CAST(value AS INTEGER) NOT BETWEEN :since AND :now
     """,
     "UPDATE meta SET value = CAST(CAST(value AS INTEGER) - :by AS TEXT) WHERE key = 'platform_ahead'",

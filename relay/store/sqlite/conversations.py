@@ -11,7 +11,8 @@ from relay.store.sqlite import ask, gaps
 from relay.store.sqlite.ask import PLATFORM_AHEAD
 from relay.store.values import Talk
 
-DEAF_FOR_LONG = 600_000  # ms after which a question ends though nobody knows whether it was answered
+DEAF_FOR_LONG = 600_000
+"""ms beyond its time after which a question ends, though its answer may have come and not be read yet."""
 
 _COLUMNS = "id, plugin, ear, chat, sender, account, handler, on_timeout, message, since, until"
 _ALL = f"SELECT {_COLUMNS} FROM conversations ORDER BY until, id"
@@ -33,7 +34,7 @@ _END = """
 DELETE FROM conversations WHERE plugin = ?1 AND chat = ?2 AND sender = ?3
   AND (?4 IS NULL OR ear = ?4) AND (?5 IS NULL OR id = ?5)
 """
-# What was said in time may still be on its way through the inbox, or be fetched once nobody is deaf any more.
+# What was said in time may be on its way into the inbox or through it, or be fetched once nobody is deaf.
 _OVER = """
 WITH waiting AS MATERIALIZED (
     SELECT chat, sender, min(received_at) AS heard_at FROM messages INDEXED BY messages_waiting
@@ -86,8 +87,11 @@ def _begin(connection: apsw.Connection, talk: Talk, now: int) -> None:
 
 
 def anything_over(connection: apsw.Connection, now: int) -> bool:
-    """Whether a conversation's time is over."""
-    return bool(ask.every(connection, "SELECT 1 FROM conversations WHERE until <= ? LIMIT 1", (now,)))
+    """Whether a conversation's time is over, and no answer to it is on its way into the inbox."""
+    over = "SELECT 1 FROM conversations WHERE until <= ? LIMIT 1"
+    return bool(
+        ask.every(connection, over, (now,)) and ask.every(connection, over, (_heard(connection, now),))
+    )
 
 
 def time_out(connection: apsw.Connection, now: int, limit: int) -> int:
@@ -100,11 +104,14 @@ def time_out(connection: apsw.Connection, now: int, limit: int) -> int:
 
 
 def _times(connection: apsw.Connection, now: int, limit: int) -> dict[str, int]:
-    """`heard`: until when silence tells anything, unless that is long ago."""
-    deaf_since = gaps.deaf_since(connection, now)
+    return {"heard": _heard(connection, now), "long": now - DEAF_FOR_LONG, "limit": limit}
+
+
+def _heard(connection: apsw.Connection, now: int) -> int:
+    """Until when silence tells anything, unless that is long ago."""
     opened = ask.value(connection, _OPEN_GAP)
-    heard = min(each for each in (now, deaf_since, opened) if each is not None)
-    return {"heard": max(heard, now - DEAF_FOR_LONG), "long": now - DEAF_FOR_LONG, "limit": limit}
+    known = (now, gaps.deaf_since(connection, now), opened, gaps.all_in_before(connection))
+    return max(min(each for each in known if each is not None), now - DEAF_FOR_LONG)
 
 
 def talking(connection: apsw.Connection) -> list[tuple[str, str, str]]:

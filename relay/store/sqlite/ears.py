@@ -34,6 +34,7 @@ class Ear:
             elif (missing := self._put_forward()) > gaps.DEAF:
                 gaps.miss(connection, now - missing, now)
         gaps.live(connection, now)
+        gaps.take_in(connection, now)
 
     def was_noted(self) -> None:
         """It is on record that it lived until now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import apsw
 
+from relay.store.protocol import TAKEN_IN
 from relay.store.sqlite import ask
 from relay.store.values import Gap, Repair
 
@@ -27,6 +28,18 @@ _ANOTHER = "SELECT 1 FROM processes WHERE role = 'receiver' AND pid <> ? AND bea
 _LEFT = "SELECT value FROM meta WHERE key = 'receiver_left_at'"
 _LEAVE = "INSERT OR REPLACE INTO meta VALUES ('receiver_left_at', ?)"
 _STAY = "DELETE FROM meta WHERE key = 'receiver_left_at'"
+# One that does not tell may have something from before that nobody else has.
+_TAKEN_IN = f"""
+INSERT OR REPLACE INTO meta
+SELECT 'taken_in', CAST(told AS TEXT) FROM (
+  SELECT min(min(beat, coalesce(note ->> '{TAKEN_IN}', 0))) AS told FROM processes
+  WHERE role = 'receiver' AND beat >= ?)
+WHERE told > 0
+"""
+_ALL_IN = """
+SELECT min(told, coalesce((SELECT received_at FROM aside WHERE id = (SELECT min(id) FROM aside)), told))
+FROM (SELECT CAST(value AS INTEGER) AS told FROM meta WHERE key = 'taken_in')
+"""
 _GAP = "INSERT INTO gaps (begins, ends) VALUES (?, ?)"
 # Silence confirms nothing while nobody listens: what was to be confirmed by then waits as much longer.
 _WAIT_LONGER = """
@@ -101,6 +114,17 @@ def deaf_since(connection: apsw.Connection, now: int) -> int | None:
 def live(connection: apsw.Connection, now: int) -> None:
     """A receiver is alive."""
     connection.execute(_LISTENING, (str(now),))
+
+
+def take_in(connection: apsw.Connection, now: int) -> None:
+    """Note up to when whatever any receiver that lives was told is in the database."""
+    connection.execute(_TAKEN_IN, (now - DEAD,))
+
+
+def all_in_before(connection: apsw.Connection) -> int | None:
+    """Whatever was received before that time is in the database and read; None where nobody ever told."""
+    found: int | None = ask.value(connection, _ALL_IN)
+    return found
 
 
 def miss(connection: apsw.Connection, begins: int, ends: int) -> None:

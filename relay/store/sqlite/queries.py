@@ -9,6 +9,7 @@ from typing import Any
 
 import apsw
 
+from relay.store.protocol import TAKEN_IN
 from relay.store.sqlite import ask, gaps
 from relay.store.states import DeliveryState
 from relay.wire.content import content_of, text_of
@@ -195,7 +196,7 @@ def processes(connection: apsw.Connection, stale_before: int) -> list[Row]:
 
 def _note(note: str) -> dict[str, object]:
     read = json.loads(note)
-    return {str(key): value for key, value in read.items()} if isinstance(read, dict) else {}
+    return {str(key): each for key, each in read.items() if key != TAKEN_IN} if isinstance(read, dict) else {}
 
 
 def beat(connection: apsw.Connection, role: str, pid: int, note: Row, now: int) -> None:
