@@ -12,6 +12,7 @@ from relay.sending.attempts import CONFIGURATION_CODES, THROTTLE_CODE, TOKEN_COD
 from relay.sending.client import Client
 from relay.store.protocol import Store
 from relay.wire.answers import Answer, read_pages, read_records, read_strings
+from relay.wire.entries import ROOM_PREFIX
 
 log = structlog.get_logger("relay.directory")
 
@@ -25,6 +26,7 @@ NAMES_EVERY = 2_000  # ms between two looks whether names are missing
 CALL_COSTS = 400  # ms of rest for every call: 150 a minute, of the 500 granted to all but sending
 NAMES_FRESH = 86_400_000  # ms after which a name is asked for again
 CALLS_A_ROUND = 5  # after so many a round ends
+ROOMS_A_ROUND = 500  # of the configuration, looked up in the store
 REFUSED_FOR = 600_000  # ms after which the platform is asked again for a name that it refused to tell
 LATER = CONFIGURATION_CODES | TOKEN_CODES | {THROTTLE_CODE}  # about us, and not about whom we ask for
 
@@ -34,8 +36,16 @@ Record = dict[str, str]
 class Directory:
     """Asks the platform beside everything else: no message ever waits for a name."""
 
-    def __init__(self, client: Client, store: Store, clock: Clock, *, addresses: bool = False) -> None:
-        """`addresses` asks where callbacks come from, too."""
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        clock: Clock,
+        *,
+        addresses: bool = False,
+        chats: Iterable[str] = (),
+    ) -> None:
+        """`addresses` asks where callbacks come from, too; rooms of `chats` are named at once."""
         self._client = client
         self._store = store
         self._clock = clock
@@ -45,6 +55,7 @@ class Directory:
         self._addresses_refused = 0  #: times in a row
         self._calls = 0
         self._refused: dict[str, int] = {}  #: by id, when to ask again
+        self._expected = [chat for chat in chats if chat.startswith(ROOM_PREFIX)]  #: rooms to ask about
 
     def due(self) -> bool:
         """Whether there is something to ask."""
@@ -120,6 +131,20 @@ class Directory:
             query = {"rel_wxid": account, "wxid": sender}
             if sender not in asked and not await self._name(sender, "/wechat/contactDetail", query):
                 return False
+        return await self._expect()
+
+    async def _expect(self) -> bool:
+        """Names for rooms where nobody spoke yet: the first who does is greeted by name, and not by an id."""
+        first = self._expected[:ROOMS_A_ROUND]
+        known = await self._store.names(first) if first else {}
+        self._expected[:ROOMS_A_ROUND] = [room for room in first if room not in known]
+        while self._expected and self._calls < CALLS_A_ROUND:
+            room = self._expected[0]
+            if await self._name_members(room) is None:
+                return False
+            if not await self._name(room, "/wechat/roomDetail", {"wxid": room}):
+                return False
+            del self._expected[0]
         return True
 
     def _may_ask(self, wxid: str) -> bool:

@@ -67,7 +67,8 @@ class Sender:
         self._clock = clock
         self._settings = settings
         self._notices = Notices(Names(store, clock, settings.given_names))
-        self._directory = Directory(client, store, clock, addresses=settings.platform_ips)
+        given = settings.given_names
+        self._directory = Directory(client, store, clock, addresses=settings.platform_ips, chats=given)
         history = History(client, store, clock)
         self._lookup = Lookup(store, history, clock, settings.lookup)
         self._gaps = Gaps(store, history, clock, settings.repair_calls)

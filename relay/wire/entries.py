@@ -13,7 +13,7 @@ REFUSED = (msgspec.MsgspecError, ValueError, RecursionError)
 """What msgspec raises for a text that it does not take; the slow way may still read it."""
 
 _CHAT_TYPES = {1: PRIVATE, 2: ROOM}
-_ROOM_PREFIX = "R:"
+ROOM_PREFIX = "R:"
 _IDS = ("svrid", "wx_svrid", "wx_msgid")
 _TEXTS = ("wxid", "chat_wxid", "from_wxid", "to_wxid", "msg_type")
 _INTS = ("chat_type", "msg_time")
@@ -140,7 +140,7 @@ def _id(value: str | int | None) -> str:
 def _chat_type_of(chat: str) -> str:
     if not chat:
         return ""
-    return ROOM if chat.startswith(_ROOM_PREFIX) else PRIVATE
+    return ROOM if chat.startswith(ROOM_PREFIX) else PRIVATE
 
 
 def _read_slow(kind: str, account: str, raw: bytes) -> Entry:

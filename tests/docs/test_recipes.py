@@ -129,7 +129,7 @@ async def test_complaints_reach_the_staff_with_their_author(page: Readme) -> Non
         await say(bot, EAST, ANN, "fine", words(page, "complaint"))
         (line,) = re.findall('attribution = "(.+)"', recipe(page, 5))
         at = dt.datetime.fromtimestamp(bot.clock.now() / 1000, THURSDAY.tzinfo)
-        filled = line.format(sender=ANN[-1], chat="east", time=f"{at:%H:%M}")
+        filled = line.format(sender=ANN[-1], chat=EAST[-1], time=f"{at:%H:%M}")
         assert said(bot, STAFF)[-1] == filled + words(page, "complaint")
         assert "fine" not in "".join(said(bot, STAFF))
 

@@ -104,3 +104,16 @@ async def test_whom_the_platform_does_not_know_is_asked_for_once() -> None:
         before = len(bot.simulator.ledger.requests)
         await bot.pass_time(60)
         assert len(bot.simulator.ledger.requests) == before
+
+
+@rule
+async def test_the_rooms_of_the_configuration_are_named_before_anybody_speaks() -> None:
+    async with a_bot() as bot:
+        await bot.pass_time(3)
+        assert await known(bot) == {ONE: "Assistant"}
+    async with Bot(f'[chats]\neast = "{EAST}"\nann = "{ANN}"\n', accounts=(ONE,)) as bot:
+        bot.simulator.add_account(ONE, "Assistant")
+        bot.simulator.add_contact(ANN, "Ann")
+        bot.simulator.add_room(EAST, "East customers", [ONE, ANN])
+        await bot.pass_time(3)
+        assert await known(bot) == {ONE: "Assistant", ANN: "Ann", EAST: "East customers"}
