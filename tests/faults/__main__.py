@@ -1,6 +1,7 @@
 """Runs the whole fault suite: `PYTHONPATH=tests python -m faults [what pytest understands]`.
 
-RELAY_WORKERS says how many tests run at a time (4: some do nothing but wait).
+RELAY_WORKERS says how many tests run at a time (4: some do nothing but wait); those that judge milliseconds
+are `alone`: they run after all others, one at a time.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ TESTS = Path(__file__).parent.parent
 SUITE = (
     "processes/test_gaps.py",  # most of it is an outage of ten minutes: others go on meanwhile
     "faults",
-    "processes/test_retention.py",
     "store/behaviour",
     "sending/test_truth.py",
+    "processes/test_retention.py",  # alone, after all others
 )
 WORKERS = os.environ.get("RELAY_WORKERS", "4")
 
@@ -28,10 +29,11 @@ WORKERS = os.environ.get("RELAY_WORKERS", "4")
 def main() -> int:
     """The exit code of pytest."""
     paths = [str(TESTS / part) for part in SUITE]
-    how = ["-m", "long", "-q", "--no-header", "-n", WORKERS, "--dist", "loadgroup", "--maxschedchunk", "1"]
+    how = ["-p", "faults.alone", "-m", "long", "-q", "--no-header"]
+    share = ["-n", WORKERS, "--dist", "loadgroup", "--maxschedchunk", "1"]
     with tempfile.TemporaryDirectory(prefix="relay-faults-") as words:
         os.environ[PROGRESS] = words
-        return int(pytest.main([*how, *(sys.argv[1:] or paths)], plugins=[Board(Path(words))]))
+        return int(pytest.main([*how, *share, *(sys.argv[1:] or paths)], plugins=[Board(Path(words))]))
 
 
 if __name__ == "__main__":

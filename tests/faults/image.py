@@ -6,6 +6,7 @@ What the kernel still keeps in memory for the mounted disk is not in the file. N
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 import time
@@ -14,8 +15,20 @@ from pathlib import Path
 
 import pytest
 
+SYSTEM = ("/usr/sbin", "/sbin")  # where an ordinary user's PATH does not lead, root's not always either
 TOOLS = ("mkfs.ext4", "mount", "umount", "losetup", "cp")
 PATIENCE = 10.0  # seconds until the kernel leaves the disk alone for as long as copying it takes
+
+
+def tool(name: str) -> str | None:
+    """Where it is on this machine."""
+    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *SYSTEM)))
+
+
+def run(name: str, *arguments: object) -> str:
+    """What a tool says; raises `CalledProcessError` with it where that fails."""
+    command = [tool(name) or name, *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 class Disk:
@@ -28,8 +41,8 @@ class Disk:
     @classmethod
     def made(cls, file: Path, folder: Path, size: str) -> Disk:
         """An empty one."""
-        subprocess.run(["truncate", "-s", size, file], check=True)
-        subprocess.run(["mkfs.ext4", "-q", "-F", "-b", "4096", file], check=True)
+        run("truncate", "-s", size, file)
+        run("mkfs.ext4", "-q", "-F", "-b", "4096", file)
         return cls(file, folder)
 
     @contextlib.contextmanager
@@ -43,15 +56,15 @@ class Disk:
 
     def mount(self) -> None:
         self.folder.mkdir(exist_ok=True)
-        subprocess.run(["mount", "-o", "loop", self.file, self.folder], check=True, capture_output=True)
+        run("mount", "-o", "loop", self.file, self.folder)
 
     def unmount(self) -> None:
         """At once, whoever has files of it open."""
-        subprocess.run(["umount", "-l", self.folder], check=True)
+        run("umount", "-l", self.folder)
 
     def flush(self) -> None:
         """Have everything on it, which belongs to what comes before a test."""
-        subprocess.run(["sync", "-f", self.folder], check=True)
+        run("sync", "-f", self.folder)
 
     def cut(self, file: Path, folder: Path) -> Disk:
         """What a power cut would leave now; whoever writes to it must have been stopped.
@@ -61,30 +74,28 @@ class Disk:
         give_up_at = time.monotonic() + PATIENCE
         while time.monotonic() < give_up_at:
             before = self._written()
-            subprocess.run(["cp", "--reflink=auto", "--sparse=always", self.file, file], check=True)
+            run("cp", "--reflink=auto", "--sparse=always", self.file, file)
             if before is not None and self._written() == before:
                 return Disk(file, folder)
         raise TimeoutError(f"{self.file.name} is written to all the time")
 
     def _written(self) -> list[str] | None:
         """How much was ever written to it; None while something is under way."""
-        told = subprocess.run(
-            ["losetup", "-n", "-O", "NAME", "-j", self.file], check=True, capture_output=True, text=True
-        )
-        stat = Path("/sys/block", Path(told.stdout.strip()).name, "stat").read_text().split()
+        told = run("losetup", "-n", "-O", "NAME", "-j", self.file)
+        stat = Path("/sys/block", Path(told.strip()).name, "stat").read_text().split()
         return stat[4:7] + stat[15:16] if stat[8] == "0" else None
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
     """One of 256 MB, mounted; skips where nobody may mount."""
-    if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
+    if missing := [name for name in TOOLS if tool(name) is None]:
         pytest.skip(f"a power cut needs {', '.join(missing)}")
     made = Disk.made(tmp_path / "disk.img", tmp_path / "disk", "256M")
     try:
         made.mount()
     except subprocess.CalledProcessError as exc:
-        pytest.skip(f"a power cut needs a loop device, and the right to mount: {exc.stderr.decode().strip()}")
+        pytest.skip(f"a power cut needs a loop device, and the right to mount: {exc.stderr.strip()}")
     try:
         yield made
     finally:

@@ -82,6 +82,7 @@ def p99(numbers: list[float]) -> float:
 
 
 @pytest.mark.long
+@pytest.mark.alone  # it judges milliseconds
 @rule
 async def test_no_answer_notices_that_a_long_past_goes(tmp_path: Path) -> None:
     with_a_past(tmp_path)
