@@ -83,6 +83,14 @@ class Changes:
         self._asked = False
         self._end_check()
 
+    def revert(self, change: Change, config: Config, files: Files) -> None:
+        """This could not be made, and these run on; what of it needs no new processes is found by itself."""
+        self._config, self._files = config, files
+        self._watch.follow(config.plugins.folder, files)
+        if change.whole and self._check is None and self._due is None:
+            beyond = _beyond_plugins(config, change.config)
+            self._begin(self._under_old_settings(change.files) if beyond else change.files)
+
     def _begin(self, files: Files) -> None:
         self._end_check()
         if self._asked or files != self._files:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 
 import structlog
 
+from relay.errors import ConfigurationError, Problem
 from relay.forkserver import BORN, NOBODY, WANTED
+from relay.language import Said, Text
 from relay.supervisor.adoption import adopt, bury_others
 from relay.supervisor.child import START_LIMIT, Child, bare
 
@@ -22,6 +24,15 @@ log = structlog.get_logger("relay.supervisor")
 RETRY = 5.0  # seconds after a fork server that died
 ANSWER = 1.0  # seconds that it has for a fork; it takes 5 ms
 BURIALS = 5.0  # seconds between two looks for what plugins left behind
+
+NOT_LOADED = Text("磁盘上的程序无法载入：{reason}", "the program on disk does not load: {reason}", "program")
+DIED = Text("进程退出，代码 {code}", "its process ended with code {code}")
+SILENT = Text("{limit} 秒内没有载入完", "it took longer than {limit} s")
+NO_PROCESS = Text("没有进程可用", "there was no process for it")
+GOES_ON = Text(
+    "原来的继续运行；原因见前面的日志，改好后再重新加载",
+    "what runs goes on; the log above says where: mend it and reload again",
+)
 
 
 class Forked:
@@ -46,6 +57,7 @@ class Forks:
         self._lifeline = lifeline
         self._adopts = adopt()
         self._server = (first() or self._started_server()) if self._adopts else None
+        self._successor: Child | None = None  #: which loads what is on disk now
         self._old: list[Child] = []
         self._next_at = 0.0
         self._burials_at = 0.0
@@ -53,8 +65,7 @@ class Forks:
     def children(self) -> Iterator[Child]:
         """The processes that have no role."""
         yield from self._old
-        if self._server is not None:
-            yield self._server
+        yield from (child for child in (self._server, self._successor) if child is not None)
 
     @property
     def settled(self) -> bool:
@@ -89,21 +100,51 @@ class Forks:
             bury_others(ours.union(*(child.pids for child in self.children())))
 
     def renew(self) -> None:
-        """What it has loaded may have changed on disk."""
+        """What it has loaded may have changed on disk: let another one load that, beside it."""
+        if self._successor is not None:
+            self._dismiss(self._successor)
+        self._successor = self._started_server()
+
+    def renewed(self, now: float) -> bool:
+        """Whether processes have what was on disk at `renew`; `ConfigurationError` where it does not load.
+
+        Until it has loaded, and if it does not, the one that was there goes on.
+        """
+        successor = self._successor
+        if successor is None:
+            raise _not_loaded(NO_PROCESS)
+        if successor.loaded:
+            self._succeed(successor)
+            return True
+        if successor.ended():
+            self._successor = None
+            raise _not_loaded(DIED.filled(code=successor.code))
+        if now > successor.started + START_LIMIT:
+            self._dismiss(successor)
+            raise _not_loaded(SILENT.filled(limit=f"{START_LIMIT:g}"))
+        return False
+
+    def _succeed(self, successor: Child) -> None:
+        """From here on it is the one; where nothing can be adopted, that it loads is all we want of it."""
         if self._server is not None:
             self._dismiss(self._server)
-            self._server = self._started_server()
+        if self._adopts:
+            self._server, self._successor = successor, None
+        else:
+            self._dismiss(successor)
 
     def end(self) -> None:
         """Nobody is to be started any more."""
         self._adopts = False
-        if self._server is not None:
-            self._dismiss(self._server)
+        for each in (self._server, self._successor):
+            if each is not None:
+                self._dismiss(each)
 
-    def _dismiss(self, server: Child) -> None:
-        server.kill()
-        self._old.append(server)
-        self._server = None
+    def _dismiss(self, child: Child) -> None:
+        child.kill()
+        self._old.append(child)
+        self._server = None if child is self._server else self._server
+        self._successor = None if child is self._successor else self._successor
 
     def _started_server(self) -> Child | None:
         try:
@@ -139,3 +180,7 @@ class Forks:
         log.warning("forkserver_silent", pid=server.pid)
         self._dismiss(server)
         return None
+
+
+def _not_loaded(reason: Text | Said) -> ConfigurationError:
+    return ConfigurationError((Problem("relay", NOT_LOADED.filled(reason=reason), hint=GOES_ON),))

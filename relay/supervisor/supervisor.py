@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -47,10 +48,11 @@ class Supervisor:
     ) -> None:
         self._path = path
         self._config = config
-        self._files = shelved(files)
+        self._files = files
+        self._shelf = shelved(files)
         self._signals = signals
         self._forks = start.forks
-        self._moving = False  #: whether all roles are to be replaced, once there are processes to be had
+        self._coming: Change | None = None  #: for which all roles are replaced, once the program has loaded
         self._posts = [
             Post(role, doors.get(role), self._child_for, self._begin_at(role))
             for role in ROLES
@@ -73,10 +75,8 @@ class Supervisor:
 
     def _tend(self) -> None:
         now = self._look(self._children())
-        if self._moving and self._forks.settled:
-            self._moving = False
-            for post in self._posts:
-                post.replace()
+        if self._coming is not None:
+            self._come(self._coming, now)
         for post in self._posts:
             post.tend(now)
         self._forks.tend(now, self._pids())
@@ -99,7 +99,7 @@ class Supervisor:
         child = self._forks.child(post.role)
         if child is not None:
             limit = self._limit(post.role)
-            child.become(Order(post.role, self._path, self._files, post.door, post.hatch, limit))
+            child.become(Order(post.role, self._path, self._shelf, post.door, post.hatch, limit))
         return child
 
     def _begin_at(self, role: str) -> float:
@@ -126,14 +126,35 @@ class Supervisor:
             self._take(change)
 
     def _take(self, change: Change) -> None:
-        self._config = change.config
-        os.close(self._files)
-        self._files = shelved(change.files)
-        if change.whole or not self._handed_over(change.files):
+        coming = self._coming
+        if coming is None and not change.whole and self._handed_over(change.files):
+            self._run_from_now_on(change)
+            return
+        if coming is None or change.whole:
             log.info("reloading")
-            self._handover.withdraw()
             self._forks.renew()
-            self._moving = True
+        self._coming = change if coming is None else replace(change, whole=change.whole or coming.whole)
+
+    def _come(self, change: Change, now: float) -> None:
+        """Replace all roles once the program on disk has loaded; if it does not, those that run go on."""
+        try:
+            if not self._forks.renewed(now):
+                return
+        except ConfigurationError as exc:
+            tell_refused(exc)
+            self._coming = None
+            self._changes.revert(change, self._config, self._files)
+            return
+        self._coming = None
+        self._run_from_now_on(change)
+        self._handover.withdraw()
+        for post in self._posts:
+            post.replace()
+
+    def _run_from_now_on(self, change: Change) -> None:
+        self._config, self._files = change.config, change.files
+        os.close(self._shelf)
+        self._shelf = shelved(change.files)
 
     def _handed_over(self, files: Files) -> bool:
         """Whether the router that runs will find these files, and swap the plugins that differ."""
@@ -162,4 +183,4 @@ class Supervisor:
                 if now > until:
                     child.give_up(now)
             self._wait(left)
-        os.close(self._files)
+        os.close(self._shelf)

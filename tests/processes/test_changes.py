@@ -181,3 +181,18 @@ def test_a_reload_that_was_asked_for_takes_everything_or_nothing(making: Making)
     change, _ = making.made(asked=True)
     assert change is not None
     assert change.whole
+
+
+def test_what_needs_no_new_process_is_taken_of_a_change_that_could_not_be_made(making: Making) -> None:
+    before, files = load(making.config), files_now(making.config)
+    making.rewrite("[delivery]", "[delivery]\nmax_attempts = 3")
+    making.plugin("greeter", GREETER.replace("hello", "HELLO"))
+    change, _ = making.made()
+    assert change is not None
+    assert change.whole
+    making.changes.revert(change, before, files)
+    change, _ = making.made()
+    assert change is not None
+    assert not change.whole
+    assert b"HELLO" in (making.held(change, "greeter") or b"")
+    assert b"max_attempts" not in change.files["bot.toml"]

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes.live import LiveBot, platform, until
+from processes.live import CUSTOMER, LiveBot, platform, rooms, until
+
+import relay
+from relay.errors import ConfigurationError
+from relay.supervisor import forks
+from relay.supervisor.child import Child
+from relay.supervisor.forks import Forks
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt others")
 
@@ -84,3 +94,111 @@ def test_a_fork_server_that_is_silent_is_replaced(tmp_path: Path) -> None:
 def test_what_plugins_left_behind_is_buried_and_nothing_else() -> None:
     done = subprocess.run([sys.executable, "-c", BURYING], capture_output=True, timeout=20, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+LOADS = "import socket, sys, time; socket.socket(fileno=int(sys.argv[1])).send(b'.'); time.sleep(60)"
+DIES = "raise SystemExit(3)"
+IS_SILENT = "import time; time.sleep(60)"
+
+
+class Scripted(Forks):
+    """Forks whose fork servers are small programs: what is on disk is `program`."""
+
+    program = LOADS
+
+    def _started(self, module: str, *role: str) -> Child:
+        channel, told = socket.socketpair()
+        with told:
+            command = [sys.executable, "-S", "-E", "-c", self.program, str(told.fileno())]
+            process = subprocess.Popen(command, pass_fds=[told.fileno()], process_group=0)
+        return Child(process, channel, *role)
+
+    def loaded(self, *, renewing: bool) -> bool:
+        """Look until what was begun has come to an end."""
+        while True:
+            time.sleep(0.01)
+            for child in self.children():
+                child.look(time.monotonic())
+            if self.renewed(time.monotonic()) if renewing else self.settled:
+                return True
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
+    monkeypatch.setattr(forks, "adopt", lambda: True)
+    made = Scripted(0, lambda: None)
+    made.loaded(renewing=False)
+    yield made
+    made.end()
+    for child in made.children():
+        child.bury()
+
+
+def servers(made: Forks) -> list[int]:
+    return [child.pid for child in made.children() if not child.ended()]
+
+
+@pytest.mark.parametrize("program", [DIES, IS_SILENT], ids=["dies", "is silent"])
+def test_a_fork_server_goes_on_where_its_successor_does_not_load(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr(forks, "START_LIMIT", 0.5 if program == IS_SILENT else 60)
+    before = servers(scripted)
+    scripted.program = program
+    scripted.renew()
+    reason = "code 3" if program == DIES else "longer than 0.5 s"
+    with pytest.raises(ConfigurationError, match=f"the program on disk does not load: .*{reason}"):
+        scripted.loaded(renewing=True)
+    scripted.tend(time.monotonic(), set())
+    assert servers(scripted)[-1:] == before
+    assert scripted.settled
+
+
+def test_a_fork_server_ends_once_its_successor_has_loaded(scripted: Scripted) -> None:
+    (before,) = servers(scripted)
+    scripted.renew()
+    assert before in servers(scripted)
+    assert scripted.loaded(renewing=True)
+    while before in servers(scripted):
+        time.sleep(0.01)
+    assert len(servers(scripted)) == 1
+
+
+class Upgraded(LiveBot):
+    """A bot that runs a program of its own, which somebody changes."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**super().environment, "PYTHONPATH": str(self.folder / "program"), "PYTHONSAFEPATH": "1"}
+
+
+@pytest.mark.long
+def test_a_reload_whose_program_does_not_load_replaces_nobody_and_says_why(tmp_path: Path) -> None:
+    ours = Path(relay.__file__).parent
+    for each in (ours, ours.parent / "plugins"):
+        shutil.copytree(each, tmp_path / "program" / each.name)
+    lanes = tmp_path / "program" / "relay" / "sending" / "lanes.py"
+    good = lanes.read_text("utf-8")
+
+    async def go() -> None:
+        async with platform(tmp_path) as (simulator, bot):
+            bot.__class__ = Upgraded
+            await bot.start()
+            before = {role: await bot.pid(role) for role in ("router", "sender", "forkserver")}
+            lanes.write_text("import nowhere\n" + good, "utf-8")
+            bot.config.write_text(bot.config.read_text().replace("100 yuan", "90 yuan"))
+            assert bot.process is not None
+            bot.process.send_signal(signal.SIGHUP)
+            await until(lambda: bot.told("reload_refused"))
+            (told,) = bot.told("reload_refused")
+            assert "the program on disk does not load: its process ended with code 1" in told["problem"]
+            assert {role: await bot.pid(role) for role in before} == before
+            await serves_again(bot, "sender")  # forked by the old one, or it would not load either
+            await until(lambda: bot.told("plugin_swapped"))  # what needs no new process
+            simulator.say(rooms(0)[0], CUSTOMER, "price?")
+            await until(lambda: b"90 yuan" in simulator.ledger.in_chat(rooms(0)[0])[-1].content)
+            lanes.write_text(good, "utf-8")
+            bot.process.send_signal(signal.SIGHUP)
+            await until(lambda: len(bot.told("role_serving", role="router")) == 2)
+
+    asyncio.run(go())
