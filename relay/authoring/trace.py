@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from relay.store.values import TraceLine
 from relay.wire.scalars import storable
@@ -36,6 +37,18 @@ class Trace:
         ms = round((now - self._since) * 1000, 3)
         self._since = now
         self._lines.append(TraceLine(_words(plugin), _words(rule), _words(decision), _words(reason), ms))
+
+    def arrange(self, places: Mapping[str, int]) -> None:
+        """Put the lines in the order of their rules, by name; any others stay behind their line.
+
+        What did not match is noted while a handler looks, what was decided once it has ended.
+        """
+        at, keys = -1, []
+        for line in self._lines:
+            at = places.get(line.rule, at)
+            keys.append(at)
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        self._lines = [self._lines[index] for index in order]
 
     def add(self, other: Trace) -> None:
         """Append what was noted in another trace."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
@@ -101,9 +101,11 @@ class Loaded:
     bound: Bound = None  # type: ignore[assignment] # by default with no names of chats
     observe: bool = False  #: it runs, and nothing of what it decides is done
     switch: Switch = EVERYWHERE  #: in which chats it runs
+    places: Mapping[str, int] = field(init=False, repr=False, compare=False)  #: of rules in their list
 
     def __post_init__(self) -> None:
-        """What the handlers want, where whoever loaded it did not say."""
+        """What the handlers want, where whoever loaded it did not say; and which rule comes first."""
+        object.__setattr__(self, "places", _places(self.settings))
         if self.bound is None:
             object.__setattr__(self, "bound", self.plugin.bound(self.settings, lambda name: (name,)))
 
@@ -111,6 +113,16 @@ class Loaded:
     def memory(self) -> str:
         """Under which name its state is kept: what it remembers of observing is not what it did."""
         return f"{self.name} (observe)" if self.observe else self.name
+
+
+def _places(settings: BaseModel) -> Mapping[str, int]:
+    """Where the rules of these settings stand in their list, by name."""
+    found: dict[str, int] = {}
+    for listed in vars(settings).values():
+        for index, rule in enumerate(listed if isinstance(listed, list | tuple) else ()):
+            if isinstance(rule, BaseModel) and isinstance(name := getattr(rule, "name", None), str):
+                found.setdefault(name, index)
+    return found
 
 
 def shipped_folder() -> Path:

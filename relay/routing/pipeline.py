@@ -325,6 +325,8 @@ class Pipeline:
         outbox.talks += talks
         if not decisions and not own.lines:
             own.note(call.loaded.name, "", "no", f"{call.handler.name} decided nothing")
+        if decisions and call.loaded.places:
+            own.arrange(call.loaded.places)
         trace.add(own)
         return stopped
 

@@ -72,6 +72,42 @@ async def test_of_several_replies_those_with_words_are_sent() -> None:
     assert [decision for _, decision, _ in lines] == ["no", "reply", "stop"]
 
 
+def first_of(lines: list[Line]) -> list[tuple[str, str]]:
+    """Rule and decision of every line."""
+    return [(name, decision) for name, decision, _ in lines]
+
+
+@rule
+async def test_rules_stand_in_the_order_of_the_configuration_those_that_decided_too() -> None:
+    passing = {"contains": ["hi"], "reply": "x", "stop": False}
+    toml = rules(
+        {"contains": ["y"], "reply": "x"}, passing, {"contains": ["z"], "reply": "x"}, {"reply": "x"}
+    )
+    assert first_of(await trace(toml, "keyword_reply")) == [
+        ("rule 0", "no"),
+        ("rule 1", "reply"),
+        ("rule 2", "no"),
+        ("rule 3", "reply"),
+        ("rule 3", "stop"),
+    ]
+
+
+@rule
+async def test_what_a_rule_stopped_stands_behind_it() -> None:
+    lines = await trace(rules({"reply": "x"}, {"reply": "y"}), "keyword_reply")
+    assert first_of(lines) == [("rule 0", "reply"), ("rule 0", "stop"), ("rule 1", "no")]
+    assert lines[-1][2] == "rule 0 stopped it before"
+
+
+@rule
+async def test_a_route_that_forwards_stands_before_those_after_it() -> None:
+    there = {"from": [EAST], "to": [WEST]}
+    lines = await trace(
+        routes(there, {**there, "types": ["link"]}, {**there, "observe": True}), "group_mirror"
+    )
+    assert first_of(lines) == [("route 0", "forward"), ("route 1", "no"), ("route 2", "no")]
+
+
 def many(*last: Row) -> str:
     """Sixty rules that look for words nobody says, and then these."""
     return rules(*({"contains": [f"word {number}"], "reply": "x"} for number in range(60)), *last)
