@@ -9,8 +9,9 @@ from relay.errors import Problem
 from relay.language import Said, joined
 from relay.linting import texts
 from relay.linting.alone import doubled_words, nonsense
-from relay.linting.routes import circles, fan_out, served, twice
+from relay.linting.routes import circles, served, twice
 from relay.linting.shadows import Alternative, Inside, Shadow, shadows
+from relay.linting.spread import fan_out
 from relay.linting.surroundings import Surroundings, called
 from relay.linting.table import Table
 
@@ -32,7 +33,7 @@ def _all(tables: Sequence[Table], around: Surroundings) -> Iterator[Problem]:
     acting = [each for each in tables if each.selection.to and each.plugin not in around.observing]
     yield from circles(acting, around)
     yield from twice(acting, around)
-    yield from fan_out(acting, around)
+    yield from fan_out(tables, around)
 
 
 def _of_list(tables: Sequence[Table], around: Surroundings) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""What forwards do together: do each other's work, go in a circle, or make many of one message."""
+"""What forwards do together: do each other's work, go in a circle, or bring one message twice."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _walked(end: str, before: Mapping[str, str | None]) -> tuple[str, ...]:
     return tuple(reversed(way))
 
 
-# --- many of one message ---------------------------------------------------------------------------
+# --- one message twice -----------------------------------------------------------------------------
 
 
 def twice(tables: Sequence[Table], around: Surroundings) -> Iterator[Problem]:
@@ -179,7 +179,7 @@ def _same_words(first: Table, second: Table) -> bool:
     for one in _examples(first):
         for other in _examples(second):
             mixed = (one, other, f"{one} {other}")
-            if any(_chooses(first, text) and _chooses(second, text) for text in mixed):
+            if any(chooses(first, text) and chooses(second, text) for text in mixed):
                 return True
     return False
 
@@ -189,26 +189,9 @@ def _examples(table: Table) -> list[str]:
     return found[:5] if found or table.selection.patterns else [""]
 
 
-def _chooses(table: Table, text: str) -> bool:
+def chooses(table: Table, text: str) -> bool:
+    """Whether the words of a table are in this text, patterns apart, and none that it does not want."""
     chosen = table.selection
     if any(word in normalise(text) for word in chosen.not_contains):
         return False
     return not any(words for _, words in chosen.alternatives()) or chosen.words.match(text)
-
-
-def fan_out(tables: Iterable[Table], around: Surroundings) -> Iterator[Problem]:
-    """Chats in which one message makes more sends than an account has in a minute."""
-    targets: defaultdict[Pair, set[str]] = defaultdict(set)
-    told: set[str] = set()
-    for table in tables:
-        for chat in table.sources:
-            by_one = targets[chat, table.selection.account]
-            by_one.update(table.selection.to)
-            count = len(by_one - {chat})
-            if count > around.per_minute and chat not in told:
-                told.update(table.sources)
-                message = texts.FAN_OUT.filled(
-                    chat=around.chat(chat), count=count, per_minute=around.per_minute
-                )
-                yield around.problem(table, (), message, texts.FAN_OUT_HINT)
-                break

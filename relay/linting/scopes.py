@@ -45,6 +45,15 @@ class Those:
             return not some <= but
         return not self.only.isdisjoint(other.only)
 
+    def both(self, other: Those) -> Those | None:
+        """Those that are among either; None where nobody is."""
+        if self.only is None and other.only is None:
+            return Those(None, self.but | other.but)
+        some, others = (self, other) if self.only is not None else (other, self)
+        assert some.only is not None  # noqa: S101 - one of them has it
+        left = some.only - others.but if others.only is None else some.only & others.only
+        return Those(left, frozenset()) if left else None
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:

@@ -95,6 +95,7 @@ FAN_OUT = Text(
     "(delivery.per_minute)",
     "fan_out",
 )
+ANYWHERE = Text("任何会话", "any chat")
 FAN_OUT_HINT = Text("分给几个账号，或少转几个群", "divide the chats among several accounts, or send to fewer")
 
 # --- how things are called -----------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 
 import pytest
@@ -11,6 +11,8 @@ from linting.tables import Row, rules
 
 from relay.linting.scopes import Scope
 from relay.linting.shadows import shadows
+from relay.linting.spread import fan_out
+from relay.linting.surroundings import Surroundings
 from relay.linting.table import Table
 
 ODD: dict[str, Callable[[int], Row]] = {
@@ -29,7 +31,7 @@ ODD: dict[str, Callable[[int], Row]] = {
 }
 
 
-def steps(tables: list[Table]) -> int:
+def steps(tables: list[Table], compare: Callable[[list[Table]], Iterable[object]] = shadows) -> int:
     """How many calls it takes to compare them."""
     counter = count()
 
@@ -39,7 +41,7 @@ def steps(tables: list[Table]) -> int:
 
     sys.setprofile(step)
     try:
-        list(shadows(tables))
+        list(compare(tables))
     finally:
         sys.setprofile(None)
     return next(counter)
@@ -56,3 +58,12 @@ def test_scopes_of_a_thousand_chats_each_are_compared_by_one_of_them() -> None:
     tables = rules(*({"contains": ["x"], "chats": [f"R:{n}" for n in range(m, m + 1000)]} for m in range(20)))
     assert list(shadows(tables)) == []
     assert len({Scope.of(table.selection) for table in tables}) == 20
+
+
+@pytest.mark.parametrize("stop", [True, False])
+def test_what_many_rules_send_is_counted_in_a_bounded_number_of_steps(stop: bool) -> None:
+    forwarding = {"chats": ["R:1"], "stop": stop, "reply": ""}
+    tables = rules(*({**forwarding, "equals": [f"w{n}"], "forward_to": [f"R:{n}"]} for n in range(2, 402)))
+    around = Surroundings(per_minute=50)
+    few, many = (steps(some, lambda each: fan_out(each, around)) for some in (tables[:200], tables))
+    assert many < 2.6 * few

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from linting.tables import EAST, NORTH, WEST, Row, found, message, read, routes, rules, shipped, told
 
-from relay import Context, Message
+from relay import Context, Message, Would
 
 EAST_WEST: Row = {"from": ["east"], "to": ["west"]}
 
@@ -112,6 +112,74 @@ def test_chats_that_are_divided_among_accounts_are_counted_by_each() -> None:
     assert told(*routes(rows[0], {**rows[1], "account": one}), per_minute=1) == [("routes[1]", "fan_out")]
 
 
+LEFT: Row = {"chats": [EAST], "contains": ["a"], "reply": "", "forward_to": [WEST]}
+RIGHT: Row = {**LEFT, "contains": ["b"], "forward_to": [NORTH]}
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ({}, {}),
+        ({"hours": "09:00-12:00", "stop": False}, {"hours": "12:00-18:00"}),
+        ({"days": ["sat", "sun"], "stop": False}, {"days": ["mon"]}),
+        ({"senders": ["1111111"], "stop": False}, {"senders": ["2222222"]}),
+        ({"accounts": ["1688850000000001"], "stop": False}, {"accounts": ["1688850000000002"]}),
+        ({"chats": [], "not_chats": [EAST], "stop": False}, {}),
+        ({"contains": [], "equals": ["a"], "stop": False}, {"contains": [], "equals": ["b"]}),
+        ({"contains": [], "equals": ["a"], "stop": False}, {}),
+    ],
+)
+def test_rules_that_never_act_on_the_same_message_are_not_added_up(left: Row, right: Row) -> None:
+    assert told(*rules({**LEFT, **left}, {**RIGHT, **right}), per_minute=1) == []
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ({}, {}),
+        ({"hours": "09:00-13:00"}, {"hours": "12:00-18:00"}),
+        ({"chats": []}, {}),
+        ({"contains": [], "equals": ["ab"]}, {}),
+        ({"cooldown": "1m", "stop": True, "forward_to": [WEST, NORTH]}, {}),
+    ],
+)
+def test_rules_that_may_act_on_the_same_message_are_added_up(left: Row, right: Row) -> None:
+    tables = rules({**LEFT, "stop": False, **left}, {**RIGHT, **right})
+    assert [code for _, code in told(*tables, per_minute=1)] == ["fan_out"]
+
+
+def test_a_rule_that_stops_everything_leaves_nothing_to_the_routes_behind_it() -> None:
+    there = {"from": [EAST], "to": [WEST, NORTH]}
+    stopping = rules({"chats": [EAST]})
+    assert told(*stopping, *routes(there), per_minute=1) == []
+    assert told(*routes(there), *stopping, per_minute=1) == [("routes[0]", "fan_out")]
+
+
+def test_a_rule_for_any_chat_is_told_to_reach_too_many() -> None:
+    (warning,) = found(*rules({"contains": ["a"], "forward_to": [WEST, NORTH]}), per_minute=1)
+    assert (warning.code, "any chat" in str(warning)) == ("fan_out", True)
+
+
+def test_what_one_route_does_not_want_is_not_added_to_what_another_does() -> None:
+    there: Row = {"from": [EAST], "to": [WEST], "contains": ["price"]}
+    other = {"from": [EAST], "to": [NORTH], "not_contains": ["price"]}
+    assert told(*routes(there, other), per_minute=1) == []
+    assert told(*routes(other, there), per_minute=1) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_routes_are_told_where_one_message_goes_to_several_and_only_there(seed: int) -> None:
+    chance, warned = Random(seed), 0
+    for _ in range(20):
+        rows = [some_route(chance) for _ in range(chance.randint(1, 3))]
+        settings = read("group_mirror", "routes", rows)
+        warns = "fan_out" in {code for _, code in told(*routes(*rows), per_minute=1)}
+        said = (some_message(chance) for _ in range(600))
+        assert any(len(reached(settings, each)) > 1 for each in said) is warns, rows
+        warned += warns
+    assert 3 < warned < 17
+
+
 def test_a_plugin_that_only_observes_sends_nothing_twice_or_in_circles() -> None:
     tables = routes(EAST_WEST, {"from": ["west"], "to": ["east"]})
     assert told(*tables, observing=["group_mirror"]) == []
@@ -147,11 +215,11 @@ def some_route(chance: Random) -> Row:
     return {**row, "from": source, "to": chance.choice([chats for chats in CHATS if chats != source])}
 
 
-def some_message(chance: Random) -> Message:
+def some_message(chance: Random, chat: str = "") -> Message:
     """Anything that may be said in one of the three rooms."""
     return message(
         "".join(chance.choices(WORDS, k=chance.randint(0, 2))),
-        chat=chance.choice((EAST, WEST, NORTH)),
+        chat=chat or chance.choice((EAST, WEST, NORTH)),
         sender=chance.choice(("1111111", "2222222", "3333333")),
         type=chance.choice(("text", "text", "picture")),
         own=chance.random() < 0.2,
@@ -160,8 +228,19 @@ def some_message(chance: Random) -> Message:
     )
 
 
+def reached(settings: object, said: Message) -> set[str]:
+    """The chats to which the message goes."""
+    made = [each for each in decided(settings, said) if not isinstance(each, Would)]
+    return {chat for each in made for chat in getattr(each, "to", None) or [each.chat]}
+
+
 def sending(settings: object, said: Message) -> set[str]:
     """The names of the routes along which the message goes, by the plugin's own handler."""
+    return {one.rule for each in decided(settings, said) for one in getattr(each, "decisions", (each,))}
+
+
+def decided(settings: object, said: Message) -> list[Any]:
+    """What the plugin's own handler decides."""
     names = SimpleNamespace(of=lambda wxid: wxid)
     ctx = SimpleNamespace(settings=settings, names=names, note=lambda *_: None, detailed=False)
     (handler,) = shipped("group_mirror").handlers
@@ -169,7 +248,7 @@ def sending(settings: object, said: Message) -> set[str]:
     try:
         work.send(None)  # nothing in it waits
     except StopIteration as end:
-        return {one.rule for each in end.value for one in getattr(each, "decisions", (each,))}
+        return list(end.value)
     raise AssertionError
 
 
