@@ -82,6 +82,7 @@ class Router:
         self._queues: dict[Conversation, deque[Identified]] = {}
         self._ready: deque[Conversation] = deque()
         self._deferred: set[Conversation] = set()
+        self._in_rooms: set[str] = set()  # where one of them is in hand, whoever of ours heard it
         self._box = box or BlackBox()
         self._held: deque[Conversation] = deque()  # conversations that begin with a suspect
         self._on_trial: Conversation | None = None
@@ -246,7 +247,7 @@ class Router:
 
     async def _start_ready(self) -> bool:
         """Claim the first message of every conversation that is free, as far as there is room."""
-        self._ready.extend(self._deferred)
+        self._ready.extendleft(self._deferred)  # first: what another ear of the room hears might never end
         self._deferred.clear()
         chosen: list[Identified] = []
         room = self._room()
@@ -257,6 +258,8 @@ class Router:
             head = await self._head(conversation)
             if head is not None:
                 chosen.append(head)
+                if not _heard_alone(head):
+                    self._in_rooms.add(head.chat)
         if not chosen:
             return False
         claimed = {each.id: each for each in await self._claim([head.id for head in chosen])}
@@ -298,8 +301,13 @@ class Router:
 
     async def _turn(self, head: Identified) -> str:
         """`now`, `later`, or `gone` when a copy of it was acted on."""
-        alone = head.chat_type != "room" or head.own  # staff at one phone are heard by that phone
-        if alone or self._acting.get(head.chat) == head.account:
+        if _heard_alone(head):
+            return "now"
+        if (
+            head.chat in self._in_rooms
+        ):  # by another ear: what it decides is in order, and counts for this one
+            return "later"
+        if self._acting.get(head.chat) == head.account:
             return "now"
         turn = await self._insist(lambda: self._store.turn(head.id))
         if turn is None:
@@ -316,6 +324,8 @@ class Router:
         if claimed is not None:
             await self._route_or_blame(claimed)
         del self._begun[head.id]
+        if not _heard_alone(head):
+            self._in_rooms.discard(head.chat)
         self._box.drop(head.id)
         self._tried(conversation)
         self._queues[conversation].popleft()
@@ -374,3 +384,8 @@ class Router:
         finally:
             for each in waits:
                 each.cancel()
+
+
+def _heard_alone(each: Identified) -> bool:
+    """Whether no other account of ours hears it: staff at one phone are heard by that phone."""
+    return each.chat_type != "room" or each.own
