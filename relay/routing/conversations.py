@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
@@ -47,12 +48,20 @@ About = tuple[Place, int | None, int]
 Resolve = Callable[[str], tuple[str, ...]]  # a name of [chats] or a wxid → wxids; ValueError when unknown
 
 
+Key = tuple[str, str, str]  # plugin, chat, sender
+
+MOST_KEYS = 1_000  # in memory before those are let go of that are over, or twice as many as are open
+
+
 class Conversations:
     """Those that are open. Memory tells who may be in one, so that nothing is asked for all others."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._keys: set[tuple[str, str, str]] | None = None
+        self._keys: set[Key] | None = None
+        self._most = MOST_KEYS
+        self._learning = asyncio.Lock()
+        self._begun: set[Key] | None = None  # while somebody looks which are open: what was begun since
 
     @property
     def open(self) -> bool:
@@ -60,15 +69,30 @@ class Conversations:
         return self._keys is None or bool(self._keys)
 
     async def ready(self) -> None:
-        """Learn once what earlier routers began; no other process begins any."""
-        if self._keys is None:
-            self._keys = set(await self._store.occasions.talking())
+        """Learn what earlier routers began, and now and then what has ended; no other process begins any."""
+        if self._outgrown:
+            async with self._learning:
+                if self._outgrown:
+                    await self._learn()
+
+    @property
+    def _outgrown(self) -> bool:
+        return self._keys is None or len(self._keys) > self._most
+
+    async def _learn(self) -> None:
+        begun = self._begun = set[Key]()
+        try:
+            self._keys = set(await self._store.occasions.talking()) | begun
+        finally:
+            self._begun = None
+        self._most = max(MOST_KEYS, 2 * len(self._keys))
 
     def began(self, talks: Iterable[Talk]) -> None:
         """These may be on disk from now on."""
-        keys = self._keys
-        if keys is not None:
-            keys.update((each.plugin, each.chat, each.sender) for each in talks if each.handler)
+        begun = {(each.plugin, each.chat, each.sender) for each in talks if each.handler}
+        for keys in (self._keys, self._begun):
+            if keys is not None:
+                keys |= begun
 
     async def question(self, plugin: str, number: int, message: Message) -> Question | None:
         """What this message answers: said after that plugin asked its sender there, and in time."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from bots import ANN, BEN, EAST, ONE, WEST, entry, make_bot, receive, rule, said
 
+from relay.routing import conversations
 from relay.store.sqlite.forgetting import Forgetting
 from relay.testing import Bot
 from relay.wire.entries import read_entry
@@ -224,3 +226,24 @@ async def test_who_is_forgotten_is_waited_for_no_longer(tmp_path: Path) -> None:
         assert done["conversations"] == 1
         (left,) = await bot.store.occasions.conversations()
         assert left.sender == BEN
+
+
+@rule
+async def test_memory_lets_go_of_conversations_that_are_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversations, "MOST_KEYS", 10)
+    async with form(tmp_path) as bot:
+        open_now = bot.router.pipeline._memory.conversations
+        assert open_now is not None
+        most = 0
+        for number in range(40):
+            customer = f"7881{number:012}"
+            await receive(bot, entry(str(number), "order", chat_wxid=customer, from_wxid=customer))
+            bot.clock.jump(60)  # two of them are open at a time
+            await bot.router.drain()
+            most = max(most, len(open_now._keys or ()))
+        assert most == 11
+        await receive(bot, entry("99", "a lamp", chat_wxid=customer, from_wxid=customer))
+        await bot.router.drain()
+        assert await bot.store.state("form", "orders") == ("1", None)
