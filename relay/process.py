@@ -301,9 +301,10 @@ async def _router(config: Config, store: Store, clock: Clock, orders: _Orders) -
     swap = Swap(router.pipeline, life, router.standing)
     beside = [
         asyncio.create_task(outrank(clock)),
-        asyncio.create_task(_swaps(config, router, swap, clock)),
         asyncio.create_task(_lateness(box.blocking)),
     ]
+    if orders.ties.supervised:  # nobody else hands anything over
+        beside.append(asyncio.create_task(_swaps(config, router, swap, clock)))
     try:
         orders.serving()
         await router.run(orders.stop)
@@ -330,7 +331,9 @@ async def _swaps(config: Config, router: Router, swap: Swap, clock: Clock) -> No
         configure_log(changed)  # which masks its secrets
         await swap.take(offers(changed))
 
-    uptake = Uptake(Handover(config.database), take, clock)
+    handover = Handover(config.database)
+    handover.begin()
+    uptake = Uptake(handover, take, clock)
     while True:
         if router.started:
             await uptake.step()

@@ -183,4 +183,5 @@ class Supervisor:
                 if now > until:
                     child.give_up(now)
             self._wait(left)
+        self._handover.withdraw()
         os.close(self._shelf)

@@ -13,6 +13,7 @@ from processes.test_bad_plugins import KEY, order, rows
 
 from benchmarks.callbacks import Talk
 from benchmarks.load import push
+from relay.routing.handover import Handover
 
 COUNTER = """
 import asyncio
@@ -114,6 +115,27 @@ def test_a_broken_version_is_told_of_and_the_old_one_goes_on_also_in_a_new_route
             await until(lambda: sum(handled(bot, "of ").values()) == 2)
 
     asyncio.run(go())
+
+
+def test_what_an_earlier_life_left_is_not_taken_and_a_stop_leaves_nothing(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (_, bot):
+            left = Handover(tmp_path / "relay.db")
+            write(bot, version(0))
+            text = COUNTER.format(version=7, wait=0).replace("counter", "stale")
+            stale = {str(tmp_path / "plugins" / "stale.py"): text.encode()}
+            left.offer({"bot.toml": bot.config.read_bytes(), **stale})
+            await bot.start()
+            await bot.pid("router")
+            write(bot, version(1))
+            await until(lambda: bot.told("plugin_swapped"))
+            assert [told["plugin"] for told in bot.told("plugin_swapped")] == ["counter"]
+            for ending in (".new", ".taken"):
+                (tmp_path / f"relay.db.plugins{ending}").write_text("{}")
+            assert await bot.stop() == 0
+
+    asyncio.run(go())
+    assert list(tmp_path.glob("relay.db.plugins*")) == []
 
 
 @pytest.mark.long
