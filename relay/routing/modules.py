@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
 import importlib.util
 import itertools
@@ -97,7 +98,14 @@ class _FreshLoader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType | None:
         path = self.get_filename(fullname)
-        return compile(self.get_data(path), path, "exec", dont_inherit=True)
+        return _compiled(self.get_data(path), path)
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled(source: bytes, path: str) -> CodeType:
+    """The same for the same bytes: other settings, or another bot in the process, need no new one."""
+    code: CodeType = compile(source, path, "exec", dont_inherit=True)
+    return code
 
 
 class _Modules:

@@ -26,6 +26,7 @@ from relay.simulator.app import Simulator, create_simulator
 from relay.simulator.clockwork import ManualClock
 from relay.store.sqlite import SqliteStore
 from relay.testing.asgi import AsgiTransport, asgi_call
+from relay.testing.blank import write_blank
 
 SECRETS = {
     "RELAY_APP_SECRET": "sim-secret",
@@ -92,6 +93,7 @@ class Bot:
             raise ConfigurationError(tuple(loading.problems))
         if loading.failed:
             raise loading.failed[0][1]
+        write_blank(self.config.database)
         self.store: SqliteStore = open_store(self.config, clock)
         self.receiver = build_receiver(self.config, self.store, clock, spooling=self.spooling)
         self.door = create_app(self.receiver, receiver_settings(self.config))
