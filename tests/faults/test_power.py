@@ -43,6 +43,7 @@ PART = 25  # cuts of one bot
 PARTS = parts(CUTS, PART)
 KEY = SECRETS["RELAY_AES_KEY"].encode()
 RATE, LASTS = 150.0, 90.0  # a second, and seconds
+PREPARATION = 120.0  # seconds, at most, in which the load makes its bodies: other tests want the machine, too
 QUIET = "R:10950000000000099"  # a room that no route and no rule is about
 BEGUN = f"SELECT count(*) FROM messages WHERE chat = '{QUIET}'"
 TALK = Talk(["{n}" + "x" * 1500], [(account(0), QUIET)])  # long: the journal is to begin anew now and then
@@ -166,7 +167,7 @@ async def pushing(bot: LiveBot) -> AsyncIterator[list[Pushed]]:
     order = Order(bot.public, f"/callback/{SECRETS['RELAY_CALLBACK_SECRET']}", RATE, LASTS)
     load = asyncio.create_task(push(order, TALK, KEY, enough))
     try:
-        await until(lambda: rows(bot.folder, BEGUN) != [(0,)])
+        await until(lambda: rows(bot.folder, BEGUN) != [(0,)], PREPARATION)
         yield pushed
     finally:
         enough.set()
