@@ -76,9 +76,13 @@ class Audience:
         await self._pipeline.learn((occasion.account, occasion.chat, occasion.sender))
         outbox = self._pipeline.outbox(call.place, now, call.message, self._writer)
         said = Said(-occasion.id, call.given, f"o{occasion.id}", self._pipeline.at(now))
-        for loaded, handler in call.handlers:
-            if await self._pipeline.call(said, loaded, handler, outbox, trace):
-                break
+        try:
+            for loaded, handler in call.handlers:
+                if await self._pipeline.call(said, loaded, handler, outbox, trace):
+                    break
+        except BaseException:  # it is asked again: what it changed so far is never to be
+            self._pipeline.settle(tuple(outbox.changes))
+            raise
         return Handled(
             occasion.id,
             OccasionState.HANDLED,

@@ -18,6 +18,7 @@ from relay.language import Text
 from relay.routing.calls import ExhaustedError, LateError
 from relay.routing.loader import Loaded
 from relay.routing.pipeline import Pipeline, Said
+from relay.routing.refusals import refusal
 from relay.routing.standing import Standing
 from relay.store.protocol import Store
 
@@ -102,7 +103,7 @@ class Life:
             except (asyncio.CancelledError, ExhaustedError, StorageError):
                 raise
             except BaseException as exc:
-                raise _error(loaded, handler, exc) from exc
+                raise refusal(exc) or _error(loaded, handler, exc) from exc
         self._alive.add(loaded.plugin)
 
     async def stop(self, loaded: Loaded) -> None:

@@ -21,7 +21,6 @@ from relay.authoring.message import Message
 from relay.authoring.outgoing import Outgoing
 from relay.authoring.trace import Trace
 from relay.config.problems import UnfitError
-from relay.errors import StorageError
 from relay.routing.conversations import Place
 from relay.store.states import DeliveryKind
 from relay.store.values import NewDelivery, StateChange, Talk
@@ -83,7 +82,7 @@ class Outbox:
             return
         named = [each.chat for each in decisions if isinstance(each, Send) and not each.account]
         for name in named:
-            with contextlib.suppress(ValueError, TypeError, StorageError):  # told when it is taken
+            with contextlib.suppress(ValueError, TypeError):  # told when it is taken
                 for chat in self._resolve(_storable(name)):
                     self._writers[chat] = await self._acting(chat) or self.place.account
 

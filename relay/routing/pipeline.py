@@ -26,6 +26,7 @@ from relay.routing.conversations import Conversations, Place, answering, ended, 
 from relay.routing.loader import Loaded
 from relay.routing.outbox import Outbox, Resolve
 from relay.routing.parking import Failure, Parking
+from relay.routing.refusals import Refusals
 from relay.routing.roster import Roster
 from relay.store.occasions import Handled
 from relay.store.states import MessageState
@@ -88,6 +89,7 @@ class Pipeline:
         self._resolve = resolve
         self._memory = memory
         self._inquiry = Inquiry(memory.names.store)
+        self._refusals = Refusals(memory.names.store)
         self.calls = calls or Calls()
         self.parking: Parking | None = None  #: whom the live bot leaves alone for a while
         self._witness = witness
@@ -110,6 +112,7 @@ class Pipeline:
 
     def stored(self, routing: Routing | Handled) -> None:
         """Tell that what came of a message, or of an occasion, is on disk, or will never be."""
+        self._refusals.over(routing.message if isinstance(routing, Routing) else -routing.occasion)
         self._memory.book.settle(routing.changes)
         if routing.talks and self._memory.conversations is not None:
             self._memory.conversations.began(routing.talks)
@@ -129,7 +132,8 @@ class Pipeline:
 
         A `detailed` trace has a line for every rule, however many there are.
 
-        Raises `ExhaustedError` where this process cannot ask any more.
+        Raises `ExhaustedError` where this process cannot ask any more, and `StorageError` where the store
+        refuses: it is to be asked again.
         """
         roster, now = self._roster.enter(), self.at(self._clock.now())
         said = Said(number, message, message.id, now, dry_run, detailed)
@@ -310,11 +314,7 @@ class Pipeline:
             raise
         except BaseException as exc:  # noqa: BLE001 - a border: logged, and in the trace
             page.tear_out()
-            failure = _note_error(call, exc, trace)
-            if self.parking is not None:
-                self.parking.failed(name, failure)
-            if self._witness is not None:
-                self._witness.failed(call.loaded.name, call.handler.name, exc)
+            await self._fail(call, exc, trace)
             traceback.clear_frames(exc.__traceback__)  # what it held is free now, not once somebody looks
             return None
         if self.parking is not None:
@@ -329,6 +329,16 @@ class Pipeline:
             own.arrange(call.loaded.places)
         trace.add(own)
         return stopped
+
+    async def _fail(self, call: Call, exc: BaseException, trace: Trace) -> None:
+        """Tell what a handler failed of; raises `StorageError` where it was the store that refused."""
+        if (refused := await self._refusals.of(call.number, exc)) is not None:
+            raise refused
+        failure = _note_error(call, exc, trace)
+        if self.parking is not None:
+            self.parking.failed(call.loaded.name, failure)
+        if self._witness is not None:
+            self._witness.failed(call.loaded.name, call.handler.name, exc)
 
 
 def _note_error(call: Call, exc: BaseException, trace: Trace) -> Failure:
