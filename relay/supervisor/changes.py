@@ -21,6 +21,7 @@ log = structlog.get_logger("relay.supervisor")
 FIXED = (("server", "host"), ("server", "port"), ("console", "host"), ("console", "port"), ("storage", "url"))
 
 AGAIN = 5.0  # seconds after which a check is tried again that there was no process for
+UNFINISHED = (5.0, 30.0, 120.0, 600.0)  # the same, of one that did not come to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Changes:
         self._check: Check | None = None
         self._due: Files | None = None  #: to be checked, once there is a process for it
         self._again_at = 0.0
+        self._unfinished = 0  #: checks of these files that did not come to their end
+        self._judged: Files | None = None  #: by the last look; of these, what passes was taken
         self._asked = False
         self._refused: dict[str, Files] = {}  #: what was last told of, by plugin
 
@@ -56,13 +59,16 @@ class Changes:
     def step(self, now: float, *, asked: bool) -> Change | None:
         """Look and go on; a change that may be made comes back, once.
 
-        When `asked`, everything begins anew if all of it passes. Raises
-        `ConfigurationError` for what does not.
+        When `asked`, everything begins anew if all of it passes. Raises `ConfigurationError` for what does
+        not; what was asked for is then looked at like anything that was saved.
         """
         try:
             return self._step(now, asked=asked)
         except ConfigurationError:
+            files = self._due if self._check is None else self._check.files
             self.end()
+            if files is not None and files != self._judged:
+                self._begin(files)
             raise
 
     def _step(self, now: float, *, asked: bool) -> Change | None:
@@ -76,7 +82,7 @@ class Changes:
             self._try_check(self._due, now)
         if self._check is None or not self._check.over():
             return None
-        return self._asked_for(self._check) if self._asked else self._found(self._check)
+        return self._asked_for(self._check) if self._asked else self._found(self._check, now)
 
     def end(self) -> None:
         """Let go of a check under way."""
@@ -93,6 +99,7 @@ class Changes:
 
     def _begin(self, files: Files) -> None:
         self._end_check()
+        self._again_at, self._unfinished = 0.0, 0
         if self._asked or files != self._files:
             self._due = files
 
@@ -121,12 +128,17 @@ class Changes:
 
     # -- found by looks --------------------------------------------------------
 
-    def _found(self, check: Check) -> Change | None:
+    def _found(self, check: Check, now: float) -> Change | None:
         """All of it, or as much as may be: a plugin that fails keeps no other one from its new version."""
+        findings = check.findings()
+        if any(each.unfinished for each in findings):
+            self._try_later(check.files, findings, now)
+            return None
+        self._judged = check.files
         same = _settings(check.files) == _settings(self._files)
         changed = self._changed(check.files)
-        found = [each for each in check.findings() if not each.failed or each.plugin in changed]
-        bad = [each for each in found if each.plugin in changed and (each.failed or same)]
+        found = [each for each in findings if not each.failed or each.plugin in changed]
+        bad = [each for each in found if each.plugin and (same or (each.failed and each.plugin in changed))]
         grave = [each.problem for each in found if each not in bad]
         self._tell_refused(bad, check.files)
         files = self._without(check.files, {each.plugin for each in bad})
@@ -141,6 +153,15 @@ class Changes:
             self.end()
             return None
         return self._accepted(load(self._path, files=files), files, whole=False)
+
+    def _try_later(self, files: Files, findings: Iterable[Finding], now: float) -> None:
+        """Whatever ended the check (no memory, an operator) may be over then."""
+        self._end_check()
+        if not self._unfinished:
+            tell_refused(ConfigurationError(tuple(each.problem for each in findings)))
+        self._again_at = now + UNFINISHED[min(self._unfinished, len(UNFINISHED) - 1)]
+        self._unfinished += 1
+        self._due = files
 
     def _begin_anew(self, files: Files) -> None:
         self.end()

@@ -18,6 +18,7 @@ from pathlib import Path
 from relay.cli.census import IN_FULL, census
 from relay.config import Config, Files, load
 from relay.config.problems import key_path
+from relay.config.texts import CHECK_FAILED
 from relay.errors import ConfigurationError, LostPluginError, PluginError, Problem
 from relay.language import Said, Words, finished
 from relay.log import Masking
@@ -35,6 +36,11 @@ class Finding:
     line: int | None = None
     warning: bool = False
     failed: bool = False  #: the plugin's file does not load, and the bot can start without it
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is nobody's fault that can be named: the check did not come to its end."""
+        return self.message.code == CHECK_FAILED.code
 
     @property
     def problem(self) -> Problem:

@@ -11,9 +11,11 @@ from processes.test_supervisor import GREETER, write_plugin
 from structlog.testing import capture_logs
 
 from relay.config import Files, load
+from relay.config.texts import CHECK_FAILED
 from relay.errors import ConfigurationError
+from relay.language import finished
 from relay.supervisor import changes
-from relay.supervisor.changes import Change, Changes
+from relay.supervisor.changes import UNFINISHED, Change, Changes
 from relay.supervisor.check import files_now
 from relay.supervisor.trial import Finding, findings
 from relay.testing import SECRETS
@@ -44,6 +46,27 @@ class Instant:
         """There is nothing to let go of."""
 
 
+class Slow(Instant):
+    """One that takes a while, as they do."""
+
+    looks = 0
+
+    def over(self) -> bool:
+        self.looks += 1
+        return self.looks > 4
+
+
+class Killed(Instant):
+    """One that somebody ends as soon as it has begun, so many times."""
+
+    left = 2
+
+    def findings(self) -> Sequence[Finding]:
+        Killed.left -= 1
+        killed = Finding("plugins", CHECK_FAILED.filled(reason="ValueError"))
+        return [killed] if Killed.left >= 0 else super().findings()
+
+
 class Making:
     """A bot's files, and somebody who looks at what becomes of them."""
 
@@ -69,11 +92,11 @@ class Making:
         path = self.folder / "plugins" / f"{name}.py"
         path.write_text(text, "utf-8") if text is not None else path.unlink()
 
-    def made(self, *, asked: bool = False) -> tuple[Change | None, list[str]]:
+    def made(self, *, asked: bool = False, looks: int = 8) -> tuple[Change | None, list[str]]:
         """The change that may be made, and the events of the log; all looks until nothing more happens."""
         change: Change | None = None
         with capture_logs() as logs:
-            for look in range(8):
+            for look in range(looks):
                 self.now += 0.25
                 try:
                     change = self.changes.step(self.now, asked=asked and not look) or change
@@ -196,3 +219,47 @@ def test_what_needs_no_new_process_is_taken_of_a_change_that_could_not_be_made(m
     assert not change.whole
     assert b"HELLO" in (making.held(change, "greeter") or b"")
     assert b"max_attempts" not in change.files["bot.toml"]
+
+
+def test_a_plugin_saved_just_before_a_reload_is_taken_though_another_one_has_it_refused(
+    making: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "Check", Slow)
+    making.plugin("greeter", "broken(")
+    making.plugin("other", other("other"))
+    change, events = making.made(asked=True, looks=20)  # its check is not over when the look finds them
+    assert events == ["raised", "plugin_refused"]
+    assert change is not None
+    assert not change.whole
+    assert making.held(change, "greeter") == GREETER.encode()
+    assert making.held(change, "other") is not None
+
+
+def test_a_plugin_that_did_not_change_and_cannot_be_loaded_now_holds_up_no_other(
+    making: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = Finding("plugins.greeter", finished("does not finish loading"), plugin="greeter")
+    monkeypatch.setattr(Instant, "findings", lambda _: [lost])
+    making.plugin("other", other("other"))
+    change, events = making.made()
+    assert change is not None
+    assert making.held(change, "greeter") == GREETER.encode()
+    assert making.held(change, "other") is not None
+    assert events == ["plugin_refused"]
+
+
+def test_a_check_that_was_cut_off_is_told_once_and_tried_again_after_a_rising_wait(
+    making: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "Check", Killed)
+    monkeypatch.setattr(Killed, "left", 2)
+    making.plugin("greeter", GREETER.replace("hello", "HELLO"))
+    assert making.made() == (None, ["reload_refused"])
+    making.now += UNFINISHED[0]
+    assert making.made() == (None, [])
+    making.now += UNFINISHED[0]
+    assert making.made() == (None, []), "it is not its time yet"
+    making.now += UNFINISHED[1]
+    change, events = making.made()
+    assert change is not None
+    assert events == []
