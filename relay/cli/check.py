@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +19,15 @@ from relay.cli.census import IN_FULL, Census, census
 from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Json
 from relay.cli.problems import problem_row, show_problem
 from relay.cli.screen import clean, print_json, screen
+from relay.clock import SystemClock
 from relay.config import Config, load
 from relay.config.lines import placed
-from relay.errors import ConfigurationError, LostPluginError, PluginError, Problem
+from relay.errors import ConfigurationError, LostPluginError, PluginError, Problem, StorageError
 from relay.language import COLON, Language, Text, language_of
 from relay.log import Masking
 from relay.operating.report import plugin_rows
+from relay.operating.strangers import never_met
+from relay.roles import open_store
 from relay.routing.loader import Found
 from relay.store.protocol import Row
 
@@ -106,9 +110,26 @@ def look(path: Path, *, strict: bool = False, allowed: Collection[str] = ()) -> 
     loading = census(config, IN_FULL)
     masking = Masking(config.secrets())
     failed = tuple(error.placed(_near(error.file), masking.text) for _, error in loading.failed)
-    warnings = _placed((each for each in loading.advice(config) if each.code not in allowed), path)
+    advice = [*loading.advice(config), *_strangers(config)]
+    warnings = _placed((each for each in advice if each.code not in allowed), path)
     problems = _placed(loading.problems, path)
     return Outcome(path, config.bot.language, problems, config, loading, failed, warnings, strict)
+
+
+def _strangers(config: Config) -> Sequence[Problem]:
+    """Ids that nobody of ours has met, where there is a database that can tell."""
+    if not config.database.is_file():
+        return ()
+    try:
+        store = open_store(config, SystemClock(), read_only=True)
+    except StorageError:
+        return ()
+    try:
+        return asyncio.run(never_met(config, store))
+    except StorageError:
+        return ()
+    finally:
+        store.close()
 
 
 def _placed(problems: Iterable[Problem], path: Path) -> tuple[Problem, ...]:

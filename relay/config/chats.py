@@ -23,6 +23,7 @@ class Chats:
     """`[chats]`, flattened: every name with the wxids that it stands for."""
 
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    written: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)  #: ids by their keys
 
     def resolve(self, name: str) -> tuple[str, ...]:
         """The wxids behind a name, in the order written, each once; an id is itself, but a name wins.
@@ -63,7 +64,8 @@ def read_chats(raw: object) -> tuple[Chats, list[Problem]]:
     for count, (at, entry) in enumerate(strange):
         problems.append(_unknown(at, entry, raw if count < GUESSES else ()))
     order = _order(graph, problems)
-    return Chats(_flatten(order, entries)), problems
+    ids = {at: e for items in entries.values() for at, e in items.items() if e not in entries}
+    return Chats(_flatten(order, entries), ids), problems
 
 
 def _entries(name: str, value: object, problems: list[Problem]) -> dict[str, str]:

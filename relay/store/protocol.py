@@ -289,6 +289,15 @@ class Store(Protocol):
     async def acting(self, chat: str) -> str | None:
         """The account of ours that acts in a room, or was the last to hear a chat."""
 
+    async def unmet(self, anybody: Sequence[str], accounts: Sequence[str]) -> tuple[set[str], set[str]]:
+        """Of these chats and people those that nobody of ours has met, and which accounts are not ours.
+
+        Nobody at all where nothing was ever heard.
+        """
+
+    async def acquaintances(self) -> dict[str, str]:
+        """Chats, people and accounts that are known, with their names, "" for none."""
+
     async def deliveries(
         self,
         *,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
-from cli.conftest import Relay
+from cli.conftest import ACCOUNT, CUSTOMER, EAST, Relay
 
 from relay.testing import SECRETS
 
@@ -168,3 +169,57 @@ def test_what_to_do_about_a_plugin_is_told_in_both_languages(
     assert english in problem["english"]["message"]
     assert (hint or "") in (problem["english"]["hint"] or "")
     assert chinese in problem["message"] + (problem["hint"] or "")
+
+
+def strangers(relay: Relay, config: Path, added: str = "") -> dict[str, str]:
+    """What is said of ids that nobody has met, by path: the hints."""
+    with config.open("a", encoding="utf-8") as file:
+        file.write(added)
+    warnings = relay("check", "--config", str(config), "--json").json()["warnings"]
+    return {each["path"]: each["hint"] for each in warnings if each["code"] == "never_seen"}
+
+
+@pytest.fixture
+def run_once(filled: Path, tmp_path: Path) -> Path:
+    """A copy of the bot that heard three messages, whose bot.toml may be changed."""
+    shutil.copytree(filled.parent, tmp_path / "once")
+    return tmp_path / "once" / "bot.toml"
+
+
+RULE = '[[plugins.keyword_reply.rules]]\nname = "more"\ncontains = ["x"]\nreply = "y"\n'
+
+
+def test_ids_that_nobody_of_ours_has_met_are_told_with_the_nearest_that_somebody_has(
+    relay: Relay, run_once: Path
+) -> None:
+    typo, nobody = EAST.replace("095", "59"), "7881309999999999"
+    found = strangers(relay, run_once, f'{RULE}chats = ["{typo}"]\nsenders = ["{CUSTOMER}", "{nobody}"]\n')
+    assert found.keys() == {
+        "plugins.keyword_reply.rules[1].chats[0]",
+        "plugins.keyword_reply.rules[1].senders[1]",
+    }
+    assert "客户群" not in found["plugins.keyword_reply.rules[1].senders[1]"]
+
+
+def test_a_slip_of_the_keyboard_is_told_with_the_room_that_is_meant(relay: Relay, run_once: Path) -> None:
+    text = run_once.read_text("utf-8")
+    run_once.write_text(text.replace(f'east = "{EAST}"', f'east = "{EAST[:-2]}{EAST[-1]}"'), "utf-8")
+    assert strangers(relay, run_once) == {"chats.east": f"是不是想写 `{EAST}`（客户群）？"}
+
+
+def test_an_account_that_is_none_of_ours_is_told(relay: Relay, run_once: Path) -> None:
+    found = strangers(relay, run_once, f'{RULE}accounts = ["{ACCOUNT}", "{CUSTOMER}"]\n')
+    assert found.keys() == {"plugins.keyword_reply.rules[1].accounts[1]"}
+
+
+def test_what_is_switched_off_and_what_nobody_could_have_met_is_not_told(
+    relay: Relay, run_once: Path, empty: Path
+) -> None:
+    more = f'{RULE}chats = ["R:404"]\n'
+    assert strangers(relay, run_once, f"{more}enabled = false\n") == {}
+    assert strangers(relay, empty, more) == {}
+
+
+def test_a_database_that_cannot_tell_is_no_problem_of_the_configuration(relay: Relay, run_once: Path) -> None:
+    (run_once.parent / "relay.db").write_bytes(b"no database" * 1000)
+    assert strangers(relay, run_once, f'{RULE}chats = ["R:404"]\n') == {}

@@ -11,7 +11,16 @@ import pytest
 from relay.simulator.clockwork import START
 from relay.store.migrate import migrate
 from relay.store.occasions import Handled, Hearing, Tick
-from relay.store.sqlite import conversations, guard, ingest, occasions, routing, sending, signals
+from relay.store.sqlite import (
+    acquaintances,
+    conversations,
+    guard,
+    ingest,
+    occasions,
+    routing,
+    sending,
+    signals,
+)
 from relay.store.states import DeliveryKind, DeliveryState, MessageState
 from relay.store.values import Delivery, Routing, Signal, Talk
 from relay.wire.entries import Entry
@@ -98,6 +107,12 @@ def plan_of(sql: str) -> list[str]:
 def test_no_statement_runs_over_what_grows(name: str) -> None:
     steps = [step for sql in statements_of(ASKED[name]) for step in plan_of(sql)]
     assert [step for step in steps if runs_over_much(step) and IN_HAND.get(name, "!") not in step] == []
+
+
+@pytest.mark.parametrize("sql", [acquaintances._ANYBODY, acquaintances._ACCOUNT])
+def test_whether_somebody_was_ever_met_is_looked_up_and_not_searched_for(sql: str) -> None:
+    scans = [step for step in plan_of(sql) if step.startswith("SCAN")]
+    assert [step for step in scans if "CONSTANT" not in step and "subquery" not in step] == []
 
 
 def runs_over_much(step: str) -> bool:

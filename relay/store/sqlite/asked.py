@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from relay.clock import Clock
-from relay.store.sqlite import explaining, figures, observing, queries, replaying
+from relay.store.sqlite import acquaintances, explaining, figures, observing, queries, replaying
 from relay.store.sqlite.connection import Database
 from relay.store.sqlite.reading import ReadOnlyDatabase
 from relay.store.values import Figures, NewDelivery, Span, StoredMessage, Wanted
@@ -51,6 +51,12 @@ class Asked:
 
     async def acting(self, chat: str) -> str | None:
         return await self._db.read(lambda db: explaining.acting(db, chat))
+
+    async def unmet(self, anybody: Sequence[str], accounts: Sequence[str]) -> tuple[set[str], set[str]]:
+        return await self._db.read(lambda db: acquaintances.unmet(db, anybody, accounts))
+
+    async def acquaintances(self) -> dict[str, str]:
+        return await self._db.read(acquaintances.known)
 
     async def deliveries(
         self,
