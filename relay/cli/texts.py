@@ -302,9 +302,7 @@ PLUGIN_STATES = {
 }
 OBSERVES = Text("只观察", "observes only")
 OBSERVED = Text("只观察的规则", "Observed")
-WOULD_LATELY = Text(
-    "最近一天本会处理 {count} 条消息", "would have acted on {count} message{s} in the last day"
-)
+WOULD_LATELY = Text("最近一天本会做出 {count} 次处理", "would have acted {count} time{s} in the last day")
 STATE_MEANINGS = {
     "queued": Text("等待轮到、节奏、延时或下次尝试", "waits for its turn, pace, delay or next attempt"),
     "sending": Text("请求在途", "the request is on its way"),

@@ -168,7 +168,7 @@ METRICS = (
     Measured(
         "counter",
         "relay_would_total",
-        "Rules on messages that only observed, and would have acted; by plugin.",
+        "How often what only observes would have acted on a message, an event, a tick…; by plugin.",
         lambda s: s.family("would_total"),
         "plugin",
     ),

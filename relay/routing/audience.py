@@ -91,6 +91,7 @@ class Audience:
             outbox.deliveries,
             tuple(outbox.changes),
             tuple(outbox.talks),
+            outbox.would,
         )
 
     async def _call(self, occasion: Occasion, plugins: Sequence[Loaded]) -> _Call:

@@ -135,6 +135,7 @@ class Handled:
     deliveries: tuple[NewDelivery, ...] = ()
     changes: tuple[StateChange, ...] = ()
     talks: tuple[Talk, ...] = ()
+    would: tuple[tuple[str, str], ...] = ()  #: plugin and rule of those that only observe, and would act
 
 
 class Occasions(Protocol):

@@ -333,7 +333,7 @@ class Store(Protocol):
         """What was decided about these messages when they came."""
 
     async def observed(self) -> list[Row]:
-        """For each plugin and rule that only observes, on how many messages of the last day it would act."""
+        """For each plugin and rule that only observes, how often in the last day it would have acted."""
 
     async def outdated(self, kept: Kept, after: Place | None, before: int, limit: int) -> Outdated:
         """Of the next `limit` rows behind a place, those from before a time that nothing needs any more."""

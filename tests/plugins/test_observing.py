@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bots import ANN, EAST, NORTH, ONE, WEST, Row, make_bot, rule, said
+from bots import ANN, EAST, NORTH, ONE, WEST, Row, make_bot, receive, rule, said
 from plugins.lists import routes, rules
 
 from relay.config import load
+from relay.console.metrics import written
+from relay.console.snapshot import snapshot
 from relay.testing import SECRETS, Bot
 
 PLUGIN = """
@@ -102,7 +104,7 @@ async def test_a_whole_plugin_observes_with_a_memory_of_its_own(tmp_path: Path) 
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "shadow.py").write_text(PLUGIN, "utf-8")
     live = rules({"name": "live", "reply": "yes"}) + '\n[plugins]\norder = ["shadow", "keyword_reply"]\n'
-    async with make_bot(live + "[plugins.shadow]\nobserve = true\n", folder=tmp_path) as bot:
+    async with make_bot(live + "\n[plugins.shadow]\nobserve = true\n", folder=tmp_path) as bot:
         await bot.work()
         assert await answers(bot, "hi") == ["yes"]
         assert [rule for rule, _ in await would(bot)] == ["", ""]
@@ -121,3 +123,56 @@ async def test_what_goes_wrong_in_the_shadow_harms_no_live_decision(tmp_path: Pa
         assert ("error", "a decision names things by strings, not by int") in [
             (line["decision"], line["reason"]) for line in await bot.store.trace(1)
         ]
+
+
+WATCHER = """
+from relay import Plugin, Reply, Send
+
+plugin = Plugin("shadow")
+EAST = "R:10950000000000001"
+
+
+@plugin.on_message()
+async def ask(message, ctx):
+    return Reply("well?", then=ask, within="2m", on_timeout=late) if message.text == "ask" else None
+
+
+async def late(conversation, ctx):
+    return Reply("too late")
+
+
+@plugin.every("10m")
+async def tick(ctx):
+    return Send(EAST, "tick")
+
+
+@plugin.on_event("contacts")
+async def contacts(event, ctx):
+    return Send(EAST, "contacts")
+
+
+@plugin.on_delivery(states=["delivered"])
+async def arrived(delivery, ctx):
+    return Send(EAST, "arrived")
+"""
+
+
+@rule
+async def test_what_it_would_do_beside_messages_is_counted_too(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "shadow.py").write_text(WATCHER, "utf-8")
+    live = rules({"name": "live", "reply": "yes", "equals": ["hi"]})
+    async with make_bot(live, folder=tmp_path, configured=True) as bot:
+        await bot.work()
+        assert await answers(bot, "ask") == ["well?"]
+        await bot.restart(live + "\n[plugins.shadow]\nobserve = true\n")
+        assert await answers(bot, "hi") == ["yes"]
+        for seconds in (120, 500):  # the time-out and the delivery; the tick
+            await bot.pass_time(seconds)
+        await receive(bot, {"name": "Eve"}, kind="contacts")
+        await bot.work()
+        assert said(bot, EAST) == ["ask", "well?", "hi", "yes"]
+        assert await bot.store.observed() == [{"plugin": "shadow", "rule": "", "last_day": 4}]
+        assert (await bot.store.counters())["would_total:shadow"] == 4
+        seen = written(await snapshot(bot.store, bot.clock)).decode()
+        assert 'relay_would_total{plugin="shadow"} 4.0' in seen.splitlines()

@@ -18,7 +18,7 @@ _PAST = "DELETE FROM counters WHERE name >= 'would:' AND name < ?"
 
 
 def note(connection: apsw.Connection, acting: Iterable[tuple[str, str]], now: int) -> None:
-    """Count each plugin and rule that would have acted on a message, and let go of what is a day old."""
+    """Count each plugin and rule that would have acted, and let go of what is a day old."""
     counted = Counter(acting)
     if not counted:
         return
@@ -30,7 +30,7 @@ def note(connection: apsw.Connection, acting: Iterable[tuple[str, str]], now: in
 
 
 def lately(connection: apsw.Connection, now: int) -> list[dict[str, object]]:
-    """For each plugin and rule, on how many messages of the last day it would have acted."""
+    """For each plugin and rule, on how much of the last day it would have acted: messages, events, ticks…"""
     first = now // HOUR - LATELY + 1
     found: Counter[tuple[str, str]] = Counter()
     for name, times in ask.every(connection, _HOURS):

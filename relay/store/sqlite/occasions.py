@@ -17,7 +17,7 @@ from relay.store.occasions import (
     OccasionKind,
     Tick,
 )
-from relay.store.sqlite import ask, conversations, routing
+from relay.store.sqlite import ask, conversations, observing, routing
 from relay.store.sqlite.ingest import count
 from relay.store.sqlite.remembering import write_state
 
@@ -189,6 +189,7 @@ def _finish(connection: apsw.Connection, handled: Handled, expire_after: int, no
             for ordinal, line in enumerate(handled.trace)
         ],
     )
+    observing.note(connection, handled.would, now)
     write_state(connection, handled.changes, now)
     conversations.apply(connection, handled.talks, now)
     nothing = [None] * len(handled.deliveries)
