@@ -47,13 +47,13 @@ async def status(message: Message, ctx: Context, rest: str) -> str:
 
 
 async def why(message: Message, ctx: Context, rest: str) -> str:
-    said = [each["id"] for each in await ctx.bot.messages(message.chat) if not each["text"].startswith("/")]
-    told = await ctx.bot.explain(rest or next(iter(said), ""))
+    heard = [each for each in await ctx.bot.messages(message.chat, 50) if not each["own"]]
+    told = await ctx.bot.explain(rest or next((e["id"] for e in heard if e["text"][:1] != "/"), ""))
     if told is None:
         return "没有这条消息"
     lines = ["{plugin} {rule}：{decision} {reason}".format_map(each) for each in told["trace"]]
     lines += [f"→ {each['target']}：{each['state']} {each['error'] or ''}" for each in told["deliveries"]]
-    return "\n".join([str(told["id"]), *lines])[:2000]
+    return "\n".join([f"{told['id']} {told['state']}「{told['text'][:20]}」", *lines])[:2000]
 
 
 COMMANDS = {"/pause": pause, "/resume": resume, "/status": status, "/why": why}

@@ -41,5 +41,13 @@ def test_tells_why_the_last_message_did_what_it_did(bench):
     bench.say("/pause", sender=ADMIN)
     bench.say("你好", sender="Ann")
     (told,) = bench.say("/why", sender=ADMIN).texts
+    assert "「你好」" in told.splitlines()[0]
     assert told.splitlines()[1].startswith("admin paused until 11-16 10:30：stop")
     assert bench.say("/why m999", sender=ADMIN).texts == ["没有这条消息"]
+
+
+def test_an_answer_of_ours_is_not_the_message_that_is_explained(bench):
+    bench.say("你好", sender="Ann")
+    bench.say("好的", own=True)
+    (told,) = bench.say("/why", sender=ADMIN).texts
+    assert "「你好」" in told
