@@ -64,7 +64,7 @@ class Disk:
         """Let a plugin remember a value for good; raises TypeError or ValueError for what is not JSON."""
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         self._connection.execute(
-            "INSERT OR REPLACE INTO plugin_state VALUES (?, ?, ?, NULL)", (plugin, key, text)
+            "INSERT OR REPLACE INTO plugin_state VALUES (?, ?, ?, NULL, 0)", (plugin, key, text)
         )
 
     def forget(self, plugin: str, key: str) -> None:

@@ -82,7 +82,7 @@ def counting(empty: Path) -> Path:
 
 def test_a_plugin_finds_what_it_remembers_and_leaves_it_as_it_was(relay: Relay, counting: Path) -> None:
     with sqlite3.connect(counting.parent / "relay.db") as connection:
-        connection.execute("INSERT INTO plugin_state VALUES ('counter', 'times', '41', NULL)")
+        connection.execute("INSERT INTO plugin_state VALUES ('counter', 'times', '41', NULL, 0)")
     for _ in range(2):
         (reply,) = (each for each in tried(relay, counting, "x")["decisions"] if each["plugin"] == "counter")
         assert reply["messages"][0]["content"]["items"][0]["text"] == f"42 True False {CUSTOMER}"

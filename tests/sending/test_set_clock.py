@@ -49,6 +49,25 @@ async def test_a_clock_that_is_set_lets_nothing_expire(hours: int) -> None:
         assert await states(bot) == ["accepted"]
 
 
+@pytest.mark.parametrize("hours", [1, -1])
+@rule
+async def test_what_plugins_remember_for_a_while_is_remembered_as_long_by_a_clock_that_is_set(
+    hours: int,
+) -> None:
+    async with make_bot(REPLY + 'cooldown = "10m"\n', configured=True) as bot:
+        for passing in (2, 590, 10):
+            bot.simulator.say(EAST, ANN, "price")
+            await bot.work()
+            await bot.pass_time(passing)
+            if passing == 2:
+                bot.clock.set_by(3_600 * hours)
+                await bot.work()
+        assert said(bot, EAST) == ["price", "ten", "price", "price"]
+        bot.simulator.say(EAST, ANN, "price")
+        await bot.work()
+        assert said(bot, EAST)[-1] == "ten"
+
+
 @rule
 async def test_a_clock_that_is_put_forward_lets_nobody_send_faster() -> None:
     async with make_bot(REPLY + "[delivery]\nper_minute = 2\n", configured=True) as bot:

@@ -61,6 +61,11 @@ _MOVES = (
     UPDATE conversations SET since = since + :by, until = until + :by, set_at = set_at + :by
     WHERE set_at NOT BETWEEN :since AND :now
     """,
+    """
+    UPDATE plugin_state INDEXED BY plugin_state_expiry
+    SET expires_at = expires_at + :by, set_at = set_at + :by
+    WHERE expires_at IS NOT NULL AND set_at NOT BETWEEN :since AND :now
+    """,
     # What ticks at a time of day goes by the clock as it is set.
     """
     UPDATE ticks SET next_at = next_at + :by, set_at = set_at + :by

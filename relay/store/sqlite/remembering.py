@@ -14,9 +14,9 @@ FORGET_AT_ONCE = 100  # expired values removed in one go, so that no transaction
 
 # What is added counts whatever was added meanwhile; a number whose time is over begins anew.
 _ADD = """
-INSERT INTO plugin_state VALUES (?1, ?2, CAST(?3 AS TEXT), ?4) ON CONFLICT DO UPDATE SET
+INSERT INTO plugin_state VALUES (?1, ?2, CAST(?3 AS TEXT), ?4, ?5) ON CONFLICT DO UPDATE SET
   value = CAST(?3 + iif(expires_at <= ?5, 0, CAST(value AS INTEGER)) AS TEXT),
-  expires_at = excluded.expires_at
+  expires_at = excluded.expires_at, set_at = excluded.set_at
 """
 
 
@@ -39,8 +39,8 @@ def write_state(connection: apsw.Connection, changes: Sequence[StateChange], now
             )
         else:
             connection.execute(
-                "INSERT OR REPLACE INTO plugin_state VALUES (?, ?, ?, ?)",
-                (change.plugin, change.key, change.value, change.expires_at),
+                "INSERT OR REPLACE INTO plugin_state VALUES (?, ?, ?, ?, ?)",
+                (change.plugin, change.key, change.value, change.expires_at, now),
             )
     if changes:
         connection.execute(
