@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from relay.cli import texts
+from relay.cli.body import show_body
 from relay.cli.deliveries import COLUMNS as DELIVERIES
 from relay.cli.messages import told_reason
 from relay.cli.occasion import show_occasion, show_occasions
@@ -36,9 +37,9 @@ from relay.clock import SystemClock
 from relay.config import Config
 from relay.errors import ConfigurationError, RefusalError
 from relay.language import Text
-from relay.operating.questions import MESSAGE_STATES
+from relay.operating.questions import MESSAGE_STATES, body_asked
 from relay.operating.replay import PastClock
-from relay.operating.report import NO_MESSAGE, NO_MESSAGE_HINT, REMOVED, REMOVED_HINT, Report
+from relay.operating.report import BODY_REMOVED, NO_MESSAGE, NO_MESSAGE_HINT, REMOVED, REMOVED_HINT, Report
 from relay.roles import Loading, build_rehearsal
 from relay.routing.received import message_of
 from relay.store.protocol import Row
@@ -53,6 +54,7 @@ Examples:
 - `relay explain d7` — the message behind a delivery
 - `relay explain m12 --rule refund` — what one rule says of it now; `--rules`: every rule
 - `relay explain o3` — what else a plugin was called for: an event, a tick, a time-out
+- `relay explain b4` — a callback that could not be read: what came, when, and why
 - `relay explain m12 --json` — for programs
 """
 
@@ -79,7 +81,7 @@ Told = Any
 
 
 def explain(
-    message: Annotated[str, typer.Argument(metavar="ID", help="m12 or 12, or the platform's svrid; or o3.")],
+    message: Annotated[str, typer.Argument(metavar="ID", help="m12 or 12, or the platform's svrid; o3; b4.")],
     config: ConfigPath = DEFAULT_CONFIG,
     rules: Annotated[
         bool, typer.Option("--rules", help="Ask every rule again, as bot.toml and plugins are now.")
@@ -101,9 +103,10 @@ def explain(
 
 async def _ask(config: Config, message: str) -> Told:
     async with reporting(config) as report:
-        told = await report.occasion(message) or await report.explain(message)
+        told = await report.occasion(message) or await report.body(message) or await report.explain(message)
         if told is None and await report.removed(message):
-            raise RefusalError(REMOVED, REMOVED_HINT, {"id": message}, exit_code=1)
+            removed = BODY_REMOVED if body_asked(message) else REMOVED, REMOVED_HINT
+            raise RefusalError(*removed, {"id": message}, exit_code=1)
     if told is None:
         raise RefusalError(NO_MESSAGE, NO_MESSAGE_HINT, {"id": message}, exit_code=1)
     return told
@@ -138,6 +141,9 @@ async def _asked_again(
 
 def _show(config: Config, told: Told, *, ids: bool) -> None:
     console = screen()
+    if told.get("kind") == "body":
+        show_body(console, told, View(config, SystemClock().now(), console.width))
+        return
     names = names_in([told], ("account", "chat", "sender")) | told["names"]
     names |= names_in(told["deliveries"], ("account", "target"))
     view = View(config, SystemClock().now(), console.width, names, ids=ids)

@@ -115,7 +115,7 @@ def _unreadable(report: Told, view: View) -> Iterator[Line]:
     told = report["unreadable"]
     if told["last_at"]:
         at = view.when(told["last_at"])
-        yield (Styled(view.said(texts.UNREAD, count=told["count"], at=at), "yellow"),)
+        yield (Styled(view.said(texts.UNREAD, count=told["count"], at=at, id=told["last_id"]), "yellow"),)
 
 
 def _deliveries(report: Told, view: View) -> Iterator[Line]:

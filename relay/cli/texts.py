@@ -252,8 +252,8 @@ INBOX = Text("收件箱", "Inbox")
 WAITING = Text("{count} 条等待处理", "{count} waiting")
 UNREADABLE = Text("读不出的正文", "Unreadable bodies")
 UNREAD = Text(
-    "至今 {count} 个，最近一个在 {at}；relay diagnose 说明原因",
-    "{count} so far, the last at {at}; `relay diagnose` says what is wrong with them",
+    "至今 {count} 个，最近一个 {id} 在 {at}；relay explain {id} 或 relay diagnose 说明原因",
+    "{count} so far, the last, {id}, at {at}; `relay explain {id}` or `relay diagnose` says what is wrong",
 )
 DELIVERIES = Text("投递", "Deliveries")
 PROCESSES = Text("进程", "Processes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 from starlette.requests import Request
@@ -23,6 +24,7 @@ from relay.operating.conversations import conversation_asked
 from relay.operating.operator import DISCARD, RETRY, Operator, Wish
 from relay.operating.questions import delivery_asked, line_asked, refuse_others, unknown_words
 from relay.operating.report import NO_MESSAGE, NO_MESSAGE_HINT, Report
+from relay.store.protocol import Row
 from relay.wire.scalars import storable
 
 
@@ -69,7 +71,8 @@ class Api:
             "deliveries": self._deliveries,
             "retry": self._retry,
             "discard": self._discard,
-            "occasion": self._occasion,
+            "occasion": partial(self._one, self._report.occasion),
+            "body": partial(self._one, self._report.body),
             "conversations": self._conversations,
             "cancel": self._cancel,
             "try": self._try,
@@ -146,11 +149,11 @@ class Api:
     async def _discard(self, request: Request) -> JSONResponse:
         return await self._operate(request, DISCARD)
 
-    async def _occasion(self, request: Request) -> JSONResponse:
+    async def _one(self, tell: Callable[[str], Awaitable[Row | None]], request: Request) -> JSONResponse:
         """404 where there is no such one."""
         _Asked(request, ())
         word = request.path_params["id"]
-        told = await self._report.occasion(word)
+        told = await tell(word)
         if told is None:
             refusal = RefusalError(NO_MESSAGE, NO_MESSAGE_HINT, {"id": storable(word)})
             return JSONResponse(refusal.told(self._language), 404)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import structlog
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ExceptionHandler
 
 from relay.clock import Clock, SystemClock
 from relay.config import Config
@@ -66,29 +68,24 @@ def create_console(
         else Inspections(inspections.command(config.path), clock, marks=marks)
     )
     api = Api(report, Operator(config, store), inspect, language, config.chats, rehearse, numbers)
-    guard = Middleware(
-        Guard,
-        host=config.console.host,
-        credentials=Credentials(*_secrets(config)),
-        language=language,
-        clock=clock,
-    )
-    answers = _Answers(language)
     return Starlette(
         routes=[
             _page(language),
             Mount("/static", StaticFiles(directory=HERE / "static")),
             *api.routes(),
         ],
-        middleware=[guard],
-        exception_handlers={
-            HTTPException: answers.http,
-            RefusalError: answers.refusal,
-            BodyTooLargeError: answers.too_large,
-            TimeoutError: answers.too_slow,
-            StorageError: answers.storage,
-            Exception: answers.crash,
-        },
+        middleware=[_guard(config, clock)],
+        exception_handlers=_Answers(language).handlers,
+    )
+
+
+def _guard(config: Config, clock: Clock) -> Middleware:
+    return Middleware(
+        Guard,
+        host=config.console.host,
+        credentials=Credentials(*_secrets(config)),
+        language=config.bot.language,
+        clock=clock,
     )
 
 
@@ -122,6 +119,18 @@ class _Answers:
 
     def __init__(self, language: Language) -> None:
         self._language = language
+
+    @property
+    def handlers(self) -> Mapping[Any, ExceptionHandler]:
+        """By what went wrong."""
+        return {
+            HTTPException: self.http,
+            RefusalError: self.refusal,
+            BodyTooLargeError: self.too_large,
+            TimeoutError: self.too_slow,
+            StorageError: self.storage,
+            Exception: self.crash,
+        }
 
     async def http(self, _: Request, exc: Exception) -> Response:
         """No such path, or a method that it does not know."""

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from relay.console.schemas import CONVERSATION_ID, DELIVERY_ID, MESSAGE_ID, OCCASION_ID, Schema, named
+from relay.console.schemas import (
+    BODY_ID,
+    CONVERSATION_ID,
+    DELIVERY_ID,
+    MESSAGE_ID,
+    OCCASION_ID,
+    Schema,
+    named,
+)
 from relay.operating.questions import DELIVERY_STATES, MOST
 
 JSON = "application/json"
@@ -105,6 +113,14 @@ OPERATIONS = (
         "What plugins were called for beside messages, such as a tick: what they said, and where it went.",
         {200: named("OccasionExplained"), 404: ERROR, **REFUSED},
         at={"id": OCCASION_ID},
+    ),
+    Operation(
+        "body",
+        "GET",
+        "/api/bodies/{id}",
+        "A callback that could not be read: when it came, and why; nothing of what is in it.",
+        {200: named("Body"), 404: ERROR, **REFUSED},
+        at={"id": BODY_ID},
     ),
     Operation(
         "conversations",

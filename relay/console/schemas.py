@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from relay.config import Chats
 from relay.config.chats import CHAT_ID
+from relay.operating.diagnosis import LOOKS, READABLE, REASONS
 from relay.operating.questions import DELIVERY_STATES, LONGEST_ID, LONGEST_TEXT, MESSAGE_STATES
 from relay.operating.report import ANSWERS
 from relay.store.occasions import OccasionKind, OccasionState
@@ -26,6 +27,7 @@ MAYBE: Schema = {"type": ["string", "null"]}
 NAMES: Schema = {"type": "object", "additionalProperties": TEXT}
 MESSAGE_ID: Schema = {"type": "string", "pattern": "^[mM]?[0-9]{1,18}$"}
 OCCASION_ID: Schema = {"type": "string", "pattern": "^[oO][0-9]{1,18}$"}
+BODY_ID: Schema = {"type": "string", "pattern": "^[bB][0-9]{1,18}$"}
 CONVERSATION_ID: Schema = {"type": "string", "pattern": "^[cC]?[0-9]{1,18}$"}
 DELIVERY_ID: Schema = {"type": "string", "pattern": "^[dD]?[0-9]{1,18}$"}
 
@@ -223,6 +225,18 @@ SCHEMAS: Mapping[str, Schema] = {
             "names": NAMES,
         }
     ),
+    "Body": shape(
+        {
+            "id": BODY_ID,
+            "kind": {"enum": ["body"]},
+            "received_at": TIME,
+            "bytes": NUMBER,
+            "failed": one_of(REASONS),
+            "now": one_of((READABLE, *REASONS)),
+            "looks": one_of(LOOKS),
+            "hint": MAYBE,
+        }
+    ),
     "Conversation": shape(CONVERSATION),
     "Ended": shape({"id": CONVERSATION_ID, "done": FLAG}, **COMPLAINT),
     "TraceLine": TRACE_LINE,
@@ -233,7 +247,7 @@ SCHEMAS: Mapping[str, Schema] = {
             "processes": rows(PROCESS),
             "plugins": rows(PLUGIN),
             "observed": rows(shape({"plugin": TEXT, "rule": TEXT, "last_day": NUMBER})),
-            "unreadable": shape({"count": NUMBER, "last_at": MAYBE}),
+            "unreadable": shape({"count": NUMBER, "last_at": MAYBE, "last_id": MAYBE}),
             "echoes": shape({"p99_ms": MAYBE_NUMBER, "resolve_within_ms": NUMBER, "short": FLAG}),
             "repairs": NUMBER,
             "answers": shape(dict.fromkeys(("late_today", *ANSWERS), NUMBER)),

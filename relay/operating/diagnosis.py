@@ -218,6 +218,11 @@ class Examiner:
         heard = bool(sealed) and bool(await self._store.messages(since=min(sealed), limit=1))
         return Diagnosis(findings, heard)
 
+    async def look(self, number: int) -> Finding | None:
+        """Judge one of them; None where it is not kept."""
+        kept = await self._store.body(number)
+        return None if kept is None else self._finding(kept)
+
     async def take_in(self) -> tuple[int, int]:
         """Take in what can be read now, oldest first; how many bodies, and how many new entries in them.
 

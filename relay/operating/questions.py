@@ -175,6 +175,12 @@ def occasion_asked(word: str) -> int | None:
     return int(found[1]) if found and int(found[1]) <= LARGEST_ID else None
 
 
+def body_asked(word: str) -> int | None:
+    """The number behind `b12`, a body that could not be read."""
+    found = re.fullmatch("b([0-9]{1,19})", word.strip(), re.IGNORECASE)
+    return int(found[1]) if found and int(found[1]) <= LARGEST_ID else None
+
+
 def svrid_asked(word: str) -> str:
     """A message's id as the platform spells it; `RefusalError` for what neither of us could have said."""
     svrid = word.strip()

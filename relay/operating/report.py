@@ -12,8 +12,10 @@ from relay.errors import PluginError, Problem
 from relay.language import Language, Text
 from relay.log import Masking
 from relay.operating.conversations import waiting
+from relay.operating.diagnosis import Examiner
 from relay.operating.questions import (
     LARGEST_ID,
+    body_asked,
     chats_asked,
     limit_asked,
     message_asked,
@@ -52,6 +54,10 @@ REMOVED = Text("消息 {id} 收到过，已经清理掉了", "message {id} was r
 REMOVED_HINT = Text(
     "了结的消息保留 storage.retain 那么久；relay forget 也会清理",
     "settled messages are kept for storage.retain; `relay forget` removes, too",
+)
+BODY_REMOVED = Text(
+    "正文 {id} 当时读不出来；后来收下了，或者清理掉了",
+    "body {id} could not be read; it was taken in since, or removed",
 )
 IDS = re.compile(r"R:\d+|(?<!\d)\d{10,}(?!\d)")
 """What looks like the id of a chat, a person or an account within a reason."""
@@ -120,6 +126,7 @@ class Report:
         return {
             "count": sum(many for name, many in counted.items() if name.startswith("damaged_total:")),
             "last_at": None if last is None else rfc3339(last.received_at),
+            "last_id": None if last is None else f"b{last.id}",
         }
 
     async def _platform_ips(self) -> Row:
@@ -191,7 +198,10 @@ class Report:
         return await self._names(wxid for line in trace for wxid in IDS.findall(str(line["reason"])))
 
     async def removed(self, word: str) -> bool:
-        """Whether there was such a message: it was settled, and removed since."""
+        """Whether there was such a message: it was settled, and removed since; or such a body."""
+        body = body_asked(word)
+        if body is not None:
+            return await self._store.had_body(body)
         ours = OURS.fullmatch(word.strip())
         return await self._store.gone(ours[2] if ours else word.strip())
 
@@ -208,6 +218,15 @@ class Report:
             "deliveries": await self._went_out(occasion=number),
             "names": await self.names_told(trace),
         }
+
+    async def body(self, word: str) -> Row | None:
+        """What could not be read, by its id `b12`: when it came and why; None where none is kept.
+
+        Nothing of what is in it.
+        """
+        number = body_asked(word)
+        found = None if number is None else await Examiner(self._config, self._store).look(number)
+        return None if found is None else {"kind": "body", **found.row(self._config.bot.language)}
 
     async def conversations(self, chats: Sequence[str] = ()) -> list[Row]:
         """Questions that wait for an answer, those first that end first."""

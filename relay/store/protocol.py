@@ -289,6 +289,12 @@ class Store(Protocol):
     async def acting(self, chat: str) -> str | None:
         """The account of ours that acts in a room, or was the last to hear a chat."""
 
+    async def body(self, number: int) -> Damaged | None:
+        """What could not be read under this number, while it is kept."""
+
+    async def had_body(self, number: int) -> bool:
+        """Whether anything that could not be read ever had this number."""
+
     async def unmet(self, anybody: Sequence[str], accounts: Sequence[str]) -> tuple[set[str], set[str]]:
         """Of these chats and people those that nobody of ours has met, and which accounts are not ours.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import sqlite3
 import unicodedata
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -179,10 +181,40 @@ def test_status_names_the_command_while_such_a_body_is_kept(relay: Relay, tmp_pa
 
 def test_status_keeps_quiet_about_it_where_all_was_read(relay: Relay, tmp_path: Path) -> None:
     config = bot_with(tmp_path, callback(entry()))
-    assert relay("status", *config, "--json").json()["unreadable"] == {"count": 0, "last_at": None}
+    assert relay("status", *config, "--json").json()["unreadable"]["count"] == 0
     assert "diagnose" not in relay("status", *config).out
 
 
 def test_in_chinese_the_advice_stands_behind_a_chinese_colon(relay: Relay, tmp_path: Path) -> None:
     shown = relay("diagnose", *bot_with(tmp_path, b"")).out
     assert f"{REASONS['empty'].zh}：" in shown
+
+
+def test_explain_tells_what_came_and_why_it_could_not_be_read_and_nothing_of_it(
+    relay: Relay, tmp_path: Path
+) -> None:
+    body = foreign("1")
+    config = bot_with(tmp_path, body, callback(entry()))
+    told = relay("explain", "b1", *config)
+    assert told.code == 0
+    for words in ("b1", "读不出来", REASONS["padding"].zh, "encoding_aes_key"):
+        assert words in told.out
+    row = relay("explain", "B1", *config, "--json").json()
+    assert (row["kind"], row["failed"], row["bytes"]) == ("body", "padding", len(body))
+    assert SAID not in json.dumps(row)
+
+
+def test_explain_knows_a_body_that_is_gone_from_one_that_never_was(relay: Relay, tmp_path: Path) -> None:
+    config = bot_with(tmp_path, b"no base64!")
+    with closing(sqlite3.connect(tmp_path / "relay.db")) as db, db:
+        db.execute("DELETE FROM damaged")
+    gone, never = relay("explain", "b1", *config), relay("explain", "b2", *config)
+    assert (gone.code, never.code) == (1, 1)
+    assert "后来收下了" in gone.err
+    assert "没有消息 b2" in never.err
+
+
+def test_status_names_the_last_body_that_could_not_be_read(relay: Relay, tmp_path: Path) -> None:
+    config = bot_with(tmp_path, b"no base64!", b"nor this!")
+    assert relay("status", *config, "--json").json()["unreadable"]["last_id"] == "b2"
+    assert "relay explain b2" in relay("status", *config).out

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from relay.clock import Clock
-from relay.store.sqlite import acquaintances, explaining, figures, observing, queries, replaying
+from relay.store.sqlite import acquaintances, explaining, figures, ingest, observing, queries, replaying
 from relay.store.sqlite.connection import Database
 from relay.store.sqlite.reading import ReadOnlyDatabase
-from relay.store.values import Figures, NewDelivery, Span, StoredMessage, Wanted
+from relay.store.values import Damaged, Figures, NewDelivery, Span, StoredMessage, Wanted
 
 
 class Asked:
@@ -51,6 +51,12 @@ class Asked:
 
     async def acting(self, chat: str) -> str | None:
         return await self._db.read(lambda db: explaining.acting(db, chat))
+
+    async def body(self, number: int) -> Damaged | None:
+        return await self._db.read(lambda db: ingest.one_damaged(db, number))
+
+    async def had_body(self, number: int) -> bool:
+        return await self._db.read(lambda db: ingest.was_damaged(db, number))
 
     async def unmet(self, anybody: Sequence[str], accounts: Sequence[str]) -> tuple[set[str], set[str]]:
         return await self._db.read(lambda db: acquaintances.unmet(db, anybody, accounts))

@@ -45,6 +45,8 @@ _DAMAGED = f"""
 INSERT INTO damaged (reason, body, received_at, begins) VALUES (?, ?, ?, coalesce({_DAMAGED_END}, 0))
 """
 _TOO_MUCH_DAMAGED = f"DELETE FROM damaged WHERE begins < {_DAMAGED_END} - ?"
+_ONE_DAMAGED = "SELECT id, reason, body, received_at FROM damaged WHERE id = ?"
+_LAST_DAMAGED = "SELECT seq FROM sqlite_sequence WHERE name = 'damaged'"
 _KEPT_DAMAGED = "SELECT id, reason, body, received_at FROM damaged ORDER BY id DESC LIMIT ?"
 
 
@@ -175,6 +177,17 @@ def keep_damaged(connection: apsw.Connection, parts: Sequence[tuple[str, bytes]]
 def damaged(connection: apsw.Connection, limit: int) -> list[Damaged]:
     """What could not be read, newest first."""
     return [Damaged(*row) for row in ask.every(connection, _KEPT_DAMAGED, (limit,))]
+
+
+def one_damaged(connection: apsw.Connection, number: int) -> Damaged | None:
+    """What could not be read under this number, while it is kept."""
+    row = ask.first(connection, _ONE_DAMAGED, (number,))
+    return None if row is None else Damaged(*row)
+
+
+def was_damaged(connection: apsw.Connection, number: int) -> bool:
+    """Whether anything that could not be read had this number, kept or not."""
+    return 0 < number <= (ask.value(connection, _LAST_DAMAGED) or 0)
 
 
 def take_in(connection: apsw.Connection, number: int, reading: Reading) -> int:
