@@ -25,7 +25,7 @@ demo: $(VENV)/demo.stamp
 	@exec $(BIN)/relay demo
 
 test: lint
-	$(COMPILED) $(BIN)/python -m pytest -q -n 3 --dist loadfile
+	$(COMPILED) $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 faults: $(VENV)/test.stamp
 	@PYTHONPATH=tests $(COMPILED) $(BIN)/python -m faults

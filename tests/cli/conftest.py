@@ -111,10 +111,18 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bot.toml"
 
 
+@pytest.fixture(scope="session")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a bot that was opened once; nobody works in it."""
+    folder = tmp_path_factory.mktemp("opened")
+    asyncio.run(_open(folder))
+    return folder
+
+
 @pytest.fixture
-def empty(tmp_path: Path) -> Path:
+def empty(tmp_path: Path, opened: Path) -> Path:
     """The bot.toml of a bot that has a database, and nothing in it."""
-    asyncio.run(_open(tmp_path))
+    shutil.copytree(opened, tmp_path, dirs_exist_ok=True)
     return tmp_path / "bot.toml"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -45,12 +47,25 @@ async def _tell(folder: Path, open_: bool) -> None:
         await bot.pass_time(120)
 
 
+@pytest.fixture(scope="module")
+def confidants(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Path]:
+    """The folders of bots that were told, each made once; nobody works in them."""
+
+    @functools.cache
+    def make(open_: bool) -> Path:
+        folder = tmp_path_factory.mktemp("told")
+        asyncio.run(_tell(folder, open_))
+        return folder
+
+    return make
+
+
 @pytest.fixture
-def told(tmp_path: Path) -> Telling:
+def told(tmp_path: Path, confidants: Callable[[bool], Path]) -> Telling:
     """The bot.toml of a bot to which Ann has told a secret, in a room and in private."""
 
     def make(*, open_: bool = False) -> Path:
-        asyncio.run(_tell(tmp_path, open_))
+        shutil.copytree(confidants(open_), tmp_path, dirs_exist_ok=True)
         return tmp_path / "bot.toml"
 
     return make

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import apsw
@@ -28,11 +29,12 @@ async def _mirror(folder: Path) -> None:
             await bot.work()
 
 
-@pytest.fixture
-def stuck(tmp_path: Path) -> Path:
-    """The bot.toml of a bot with a delivery in each of `STATES`, d1 (to west) to d5 (like d2, to east)."""
-    asyncio.run(_mirror(tmp_path))
-    database = apsw.Connection(str(tmp_path / "relay.db"))
+@pytest.fixture(scope="module")
+def all_states(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of such a bot; nobody works in it."""
+    folder = tmp_path_factory.mktemp("stuck")
+    asyncio.run(_mirror(folder))
+    database = apsw.Connection(str(folder / "relay.db"))
     (step,) = database.execute("SELECT sql FROM sqlite_schema WHERE name = 'deliveries_step'").fetchall()
     database.execute("DROP TRIGGER deliveries_step")  # states that take long to come by honestly
     for number, state in enumerate(STATES, 1):
@@ -40,6 +42,13 @@ def stuck(tmp_path: Path) -> Path:
         database.execute(f"{PUT} WHERE id = :id", values)
     database.execute(str(step[0]))
     database.close()
+    return folder
+
+
+@pytest.fixture
+def stuck(tmp_path: Path, all_states: Path) -> Path:
+    """The bot.toml of a bot with a delivery in each of `STATES`, d1 (to west) to d5 (like d2, to east)."""
+    shutil.copytree(all_states, tmp_path, dirs_exist_ok=True)
     return tmp_path / "bot.toml"
 
 

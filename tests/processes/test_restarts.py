@@ -20,7 +20,8 @@ from relay.testing import SECRETS
 from relay.wire.crypto import parse_key
 
 SEED = 20261122
-RATE = 200.0  # callbacks a second
+RATE = 200.0  # callbacks a second, at length
+SOME = 60.0  # the same, in a short run
 SECOND = 1000.0  # ms: the platform's
 LATE = "late"
 MOST = 5.0  # seconds that one restart takes, on average
@@ -67,13 +68,14 @@ class Shaking:
 class Pushing:
     """Callbacks on kept and on new connections, and what became of them."""
 
-    def __init__(self, bot: LiveBot) -> None:
+    def __init__(self, bot: LiveBot, rate: float = RATE) -> None:
         self._bot = bot
+        self._rate = rate
         self.pushes: Sequence[Pushed] = ()
         self.lag = 0.0
 
     async def during(self, shaking: Shaking, times: int) -> None:
-        """Push at RATE from before the shaking begins until after it has ended."""
+        """Push from before the shaking begins until after it has ended."""
         enough = asyncio.Event()
         pushing = asyncio.create_task(self._push(times * MOST, enough))
         try:
@@ -88,7 +90,7 @@ class Pushing:
 
     async def _push(self, seconds: float, enough: asyncio.Event) -> None:
         path = f"/callback/{SECRETS['RELAY_CALLBACK_SECRET']}"
-        order = Order(port=self._bot.public, path=path, rate=RATE, seconds=seconds, fresh=3)
+        order = Order(port=self._bot.public, path=path, rate=self._rate, seconds=seconds, fresh=3)
         talk = Talk(texts=["hello {n}"], places=[(account(0), QUIET)])
         report = await push(order, talk, parse_key(SECRETS["RELAY_AES_KEY"]), enough)
         self.pushes, self.lag = report.pushes, report.lag
@@ -133,7 +135,7 @@ KINDS = [
 
 
 def test_no_restart_and_no_reload_refuses_or_forgets_a_callback(tmp_path: Path) -> None:
-    pushing = _shaken(tmp_path, ["reload", "restart receiver", "kill router"], 3)
+    pushing = _shaken(tmp_path, ["reload", "restart receiver", "kill router"], 3, SOME)
     assert set(pushing.outcomes()) <= {ANSWERED, LATE}, pushing.account()
 
 
@@ -144,13 +146,13 @@ def test_no_restart_and_no_reload_refuses_loses_or_delays_a_callback(tmp_path: P
     assert pushing.outcomes() == {ANSWERED: len(pushing.pushes)}, pushing.account()
 
 
-def _shaken(folder: Path, kinds: list[str], times: int) -> Pushing:
+def _shaken(folder: Path, kinds: list[str], times: int, rate: float = RATE) -> Pushing:
     """What became of the callbacks; whatever was answered is stored, once."""
 
     async def go() -> Pushing:
         async with platform(folder) as (_, bot):
             await bot.start()
-            shaking, pushing = Shaking(bot, random.Random(SEED), kinds), Pushing(bot)
+            shaking, pushing = Shaking(bot, random.Random(SEED), kinds), Pushing(bot, rate)
             await pushing.during(shaking, times)
             assert await bot.stop() == 0
             print(f"{dict(shaking.done)}: {pushing.account()}")

@@ -170,6 +170,7 @@ async def status_of(bot: LiveBot) -> Any:
         return await answer.json()
 
 
+@pytest.mark.long  # as one of the restarts under load
 def test_a_reload_leaves_no_callback_unanswered(tmp_path: Path) -> None:
     async def go() -> None:
         async with platform(tmp_path) as (simulator, bot):

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from processes.live import CUSTOMER, platform, rooms, until
+from faults.evidence import rows
+from processes.live import CUSTOMER, platform, until
+from processes.live import rooms as rooms_of
+
+DELIVERED = "SELECT count(*) FROM deliveries WHERE state = 'delivered'"
 
 
 def test_a_message_is_mirrored_answered_echoed_and_delivered(tmp_path: Path) -> None:
     async def go() -> None:
         async with platform(tmp_path) as (simulator, bot):
             await bot.start()
-            first, second, third = rooms(0)
+            first, second, third = rooms_of(0)
             said = simulator.say(first, CUSTOMER, "what is the price?")
             ledger = simulator.ledger
             await until(lambda: len(ledger.effects()) == 3)
@@ -20,13 +24,9 @@ def test_a_message_is_mirrored_answered_echoed_and_delivered(tmp_path: Path) -> 
                 assert [each.content for each in ledger.in_chat(room)] == [said.content]
             assert b"100 yuan" in ledger.in_chat(first)[-1].content
 
-            async def delivered() -> bool:
-                rows = await bot.command("deliveries")
-                return [row["state"] for row in rows] == ["delivered"] * 3
-
-            await until(delivered)
-            rows = await bot.command("deliveries")
-            assert {row["evidence"] for row in rows} == {"echo"}
+            await until(lambda: rows(tmp_path, DELIVERED) == [(3,)])
+            told = await bot.command("deliveries")
+            assert [(row["state"], row["evidence"]) for row in told] == [("delivered", "echo")] * 3
             messages = await bot.command("messages")
             assert [row["state"] for row in messages if not row["own"]] == ["routed"]
             assert await bot.stop() == 0

@@ -90,7 +90,7 @@ async def receiver_of(bot: LiveBot) -> int:
 
 @linux
 def test_memory_does_not_grow_with_hostile_bodies(tmp_path: Path) -> None:
-    assert asyncio.run(grown(tmp_path, 800, 800)) <= GROWTH
+    assert asyncio.run(grown(tmp_path, 500, 500)) <= GROWTH
 
 
 @linux

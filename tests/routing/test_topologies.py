@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import pytest
 import structlog
 from bots import ANN, BEN, make_bot, rule, said, states
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +19,7 @@ from relay.simulator.habits import Habits, SharedId
 from relay.testing import Bot
 
 ACCOUNTS = tuple(f"168885000000000{number}" for number in range(1, 4))
+MANY = [pytest.param(15, id="some"), pytest.param(200, id="many", marks=pytest.mark.long)]
 ROOMS = tuple(f"R:1095000000000000{number}" for number in range(1, 7))
 
 
@@ -100,11 +104,18 @@ async def again(bot: Bot, data: st.DataObject) -> None:
         bot.simulator.pusher.add(push.account, push.plaintext)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(world=worlds(), data=st.data())
-def test_every_message_appears_once_wherever_it_should_and_nowhere_else(
-    world: World, data: st.DataObject
-) -> None:
+def tried(test: Callable[..., None], examples: int, **given_: st.SearchStrategy[Any]) -> None:
+    """Try it in so many worlds."""
+    many = settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    many(given(**given_)(test))()
+
+
+@pytest.mark.parametrize("examples", MANY)
+def test_every_message_appears_once_wherever_it_should_and_nowhere_else(examples: int) -> None:
+    tried(appears_once, examples, world=worlds(), data=st.data())
+
+
+def appears_once(world: World, data: st.DataObject) -> None:
     async def live() -> None:
         async with bot_in(world) as bot:
             await live_through(bot, world, data)
@@ -116,11 +127,13 @@ def test_every_message_appears_once_wherever_it_should_and_nowhere_else(
         asyncio.run(live())
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-@given(world=worlds(everywhere=False))
-def test_where_the_acting_account_is_no_member_a_message_is_missing_and_never_doubled(world: World) -> None:
+@pytest.mark.parametrize("examples", MANY)
+def test_where_the_acting_account_is_no_member_a_message_is_missing_and_never_doubled(examples: int) -> None:
     """A forward goes out by the account that received the message, wherever that one can write."""
+    tried(never_doubled, examples, world=worlds(everywhere=False))
 
+
+def never_doubled(world: World) -> None:
     async def live() -> None:
         async with bot_in(world) as bot:
             await live_through(bot, world)

@@ -22,7 +22,7 @@ from relay.simulator.clockwork import ManualClock
 from relay.store.sqlite import SqliteStore
 
 SLOW = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
-QUICK = settings(SLOW, max_examples=50, stateful_step_count=25, derandomize=True)
+QUICK = settings(SLOW, max_examples=30, stateful_step_count=25, derandomize=True)
 LONG = settings(SLOW, stateful_step_count=40, print_blob=True)
 EXAMPLES = int(os.environ.get("RELAY_EXAMPLES", "900"))
 PART = 150  # of them: about a minute
