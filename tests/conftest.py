@@ -1,4 +1,4 @@
-"""Spreads the files that mostly wait, for processes of theirs, among those that compute: workers share cores."""
+"""Spreads the files that mostly wait for processes among those that compute: workers share cores."""
 
 from __future__ import annotations
 
