@@ -260,7 +260,7 @@ def build_router(
     standing = Standing(store, clock, pipeline.calls.box)
     pipeline.parking = standing.parking
     for each in plugins:
-        standing.runs(each.name, each.version)
+        standing.runs(each)
     occasions.life.standing = standing
     return Router(store, pipeline, clock, settings, box, occasions, standing)
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from relay.config.problems import UnfitError
@@ -60,20 +61,24 @@ def described(function: Callable[..., Any], takes: tuple[str, ...] = ("message",
     """
     if not callable(function):
         raise PluginError(NO_FUNCTION.filled(kind=type(function).__name__))
-    whole = inspect.unwrap(function)
-    code = getattr(whole, "__code__", None) or getattr(getattr(whole, "func", None), "__code__", None)
+    whole, code = inspect.unwrap(function), _code(function)
     name = getattr(function, "__name__", None) or getattr(code, "co_name", None) or type(function).__name__
-    handler = Handler(
-        name,
-        function,
-        _is(inspect.iscoroutinefunction, function),
-        code.co_filename if code else None,
-        code.co_firstlineno if code else None,
-    )
+    handler = Handler(name, function, _is(inspect.iscoroutinefunction, function), *place(function))
     _check_arguments(handler, takes)
     if _is(inspect.isgeneratorfunction, whole) or _is(inspect.isasyncgenfunction, whole):
         raise handler.error(GENERATOR.filled(name=name), GENERATOR_HINT)
     return handler
+
+
+def place(function: Callable[..., Any]) -> tuple[str | None, int | None]:
+    """The file and the line at which it begins, where it tells."""
+    code = _code(function)
+    return (code.co_filename, code.co_firstlineno) if code else (None, None)
+
+
+def _code(function: Callable[..., Any]) -> CodeType | None:
+    whole = inspect.unwrap(function)
+    return getattr(whole, "__code__", None) or getattr(getattr(whole, "func", None), "__code__", None)
 
 
 def _is(kind: Callable[[Any], bool], function: Callable[..., Any]) -> bool:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from relay.authoring.choice import NO_GROUPS, Choice, Given, MessageHandler, Resolve
 from relay.authoring.decisions import DecisionError
-from relay.authoring.handlers import Handler, described
+from relay.authoring.handlers import Handler, described, place
 from relay.authoring.inquiry import Inquiry
 from relay.authoring.length import Length
 from relay.authoring.listeners import DeliveryHandler, EventHandler
@@ -269,6 +269,16 @@ class Plugin:
         module = sys.modules.get(f"{self._file['__name__']}.{inside}")
         found = (vars(module) if module else {}).get(last) if inside else self._file.get(last)
         return found if callable(found) else None
+
+    def place_of(self, name: str) -> tuple[str | None, int | None]:
+        """The file and line of the handler of this name, whatever it is called for."""
+        registered = (self.handlers, self.event_handlers, self.delivery_handlers, self.tickers)
+        handlers = [*(each.handler for some in registered for each in some), *self.start_hooks]
+        for handler in (*handlers, *self.stop_hooks):
+            if handler.name == name:
+                return handler.file, handler.line
+        function = self.named(name)  # it answers a question
+        return place(function) if function is not None else (None, None)
 
 
 @dataclass(frozen=True)

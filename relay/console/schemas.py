@@ -150,7 +150,8 @@ DECISION = shape(
         ),
     }
 )
-PLUGIN_ERROR = shape({"message": TEXT, "file": MAYBE, "line": {"type": ["integer", "null"]}})
+PLACE: dict[str, Schema] = {"file": MAYBE, "line": {"type": ["integer", "null"]}}
+PLUGIN_ERROR = shape({"message": TEXT} | PLACE)
 PLUGIN = shape(
     {
         "name": TEXT,
@@ -159,9 +160,9 @@ PLUGIN = shape(
         "error": {"anyOf": [PLUGIN_ERROR, {"type": "null"}]},
         "observe": FLAG,
         "running": {"anyOf": [shape({"version": TEXT, "since": TIME}), {"type": "null"}]},
-        "parked": {"anyOf": [shape({"until": TIME, "failures": NUMBER}), {"type": "null"}]},
+        "parked": {"anyOf": [shape({"until": TIME, "failures": NUMBER, "due": FLAG}), {"type": "null"}]},
         "left": rows(TEXT),
-        "handlers": rows(shape({"handler": TEXT, "blocked_ms": NUMBER, "deaths": NUMBER})),
+        "handlers": rows(shape({"handler": TEXT, "blocked_ms": NUMBER, "deaths": NUMBER} | PLACE)),
     }
 )
 PROCESS: Schema = {

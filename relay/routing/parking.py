@@ -110,13 +110,21 @@ class Parking:
 
     # -- what outlives the process ---------------------------------------------
 
-    async def begin(self, store: Store, deaths: Iterable[str]) -> None:
-        """Take up what an earlier router knew; `deaths` are handlers, `plugin.name`, that it died in."""
+    async def begin(
+        self, store: Store, deaths: Iterable[tuple[str, Failure]], mended: Iterable[str] = ()
+    ) -> None:
+        """Take up what an earlier router knew, and in which plugins it died.
+
+        Those that are `mended` since are another version, which has not failed.
+        """
         self._told = await store.meta(KEY) or ""
         self._failing = read(self._told)
-        for what in deaths:
-            plugin, _, handler = what.rpartition(".")
-            self.failed(plugin, Failure(DIED.format(handler=handler)))
+        gone = set(mended)
+        for plugin, failure in deaths:
+            if plugin not in gone:
+                self.failed(plugin, failure)
+        for plugin in gone:
+            self.forget(plugin)
         await self.keep(store)
 
     async def keep(self, store: Store) -> None:

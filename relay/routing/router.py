@@ -124,6 +124,9 @@ class Router:
             await self._store.give_back(sorted(self._claimed))
         if self.occasions is not None:
             await self.occasions.end()
+        if self.standing is not None:
+            with contextlib.suppress(StorageError):
+                await self.standing.keep()
         self._box.clear()
 
     async def drain(self) -> None:

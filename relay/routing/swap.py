@@ -137,7 +137,7 @@ class Swap:
         log.info("plugin_swapped", plugin=loaded.name, version=loaded.version)
         if self._standing is not None:
             self._standing.parking.forget(loaded.name)
-            self._standing.runs(loaded.name, loaded.version)
+            self._standing.runs(loaded)
 
     def _tell_refused(self, offer: Offer, exc: PluginError | ConfigurationError, *, runs_on: bool) -> None:
         if isinstance(exc, PluginError):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
+import pytest
 from bots import EAST, entry, make_bot, receive, rule, said
 from routing.test_swap import version, write
+from structlog.testing import capture_logs
 
+from relay.operating.running import as_they_run
+from relay.routing.blackbox import Ending
 from relay.routing.parking import MOST_FAILURES, WAITS, Failing, Failure, Parking, read
 from relay.simulator.clockwork import ManualClock
+from relay.store.protocol import Row
 from relay.testing import Bot
 
 FAILURE = Failure("greet: ValueError at greeter.py:7", "/bot/plugins/greeter.py", 7)
@@ -133,11 +140,87 @@ async def test_a_new_version_is_not_parked_for_what_the_old_one_did(tmp_path: Pa
 
 
 @rule
-async def test_deaths_count_and_are_named(tmp_path: Path) -> None:
-    write(tmp_path, version("fine"))
+async def test_a_version_that_was_saved_while_the_bot_was_down_is_not_parked_either(tmp_path: Path) -> None:
+    write(tmp_path, FAILS)
     async with make_bot(folder=tmp_path, configured=True) as bot:
-        standing = bot.router.standing
-        assert standing is not None
+        await say(bot, *(f"bad hi {number}" for number in range(MOST_FAILURES)))
+        await bot.pass_time(2)
+        write(tmp_path, version("mended"))
+        await bot.restart()
+        await say(bot, "hi")
+        assert said(bot, EAST)[-1] == "mended"
+
+
+async def shown(bot: Bot) -> dict[str, Any]:
+    """What `relay plugins` and `relay status` tell of the greeter, whose file loads."""
+    await bot.store.beat("router", 1, {})
+    row: Row = {"name": "greeter", "source": "folder", "state": "active", "error": None, "observe": False}
+    (told,) = await as_they_run([row], bot.store, bot.clock)
+    return dict(told)
+
+
+@rule
+async def test_a_parked_plugin_is_shown_as_parked_until_a_call_succeeds(tmp_path: Path) -> None:
+    write(tmp_path, FAILS)
+    async with make_bot(folder=tmp_path, configured=True) as bot:
+        await say(bot, *(f"bad hi {number}" for number in range(MOST_FAILURES)))
+        await bot.pass_time(2)
+        assert (await shown(bot))["state"] == "parked"
+        await bot.pass_time(WAITS[0] / 1000)  # its time is over, and nothing has tried it
+        told = await shown(bot)
+        assert (told["state"], told["parked"]["due"]) == ("parked", True)
+        assert "ValueError at greeter.py:" in told["error"]["message"]
+        await say(bot, "hi")
+        await bot.pass_time(2)
+        assert ((await shown(bot))["state"], (await shown(bot))["parked"]) == ("active", None)
+
+
+@rule
+async def test_a_router_that_ends_leaves_word_of_what_it_has_just_parked(tmp_path: Path) -> None:
+    write(tmp_path, FAILS)
+    async with make_bot(folder=tmp_path, configured=True) as bot:
+        await say(bot, *(f"bad hi {number}" for number in range(MOST_FAILURES)))
+        ended = asyncio.Event()
+        ended.set()
+        await bot.router.run(ended)
+        assert (await shown(bot))["state"] == "parked"
+
+
+ASKS = (
+    version("fine")
+    + """
+
+async def answered(message, ctx):
+    pass
+"""
+)
+
+
+@rule
+@pytest.mark.parametrize("handler", ["greet", "answered"])
+async def test_deaths_count_and_are_named_with_the_place_of_their_handler(
+    tmp_path: Path, handler: str
+) -> None:
+    write(tmp_path, ASKS)
+    async with make_bot(folder=tmp_path, configured=True) as bot:
         for _ in range(MOST_FAILURES):
-            await standing.parking.begin(bot.store, ["greeter.greet"])
-        assert "the router died in greet" in str(standing.parking.refusal("greeter"))
+            standing = bot.router.standing
+            assert standing is not None
+            standing._box.ending = Ending(frozenset({1}), ((1, f"greeter.{handler}"),))
+            with capture_logs() as logs:
+                await bot.work()
+            await bot.restart()
+        file = str(tmp_path / "plugins" / "greeter.py")
+        line = 1 + ASKS[: ASKS.index("@plugin" if handler == "greet" else "async def answered")].count("\n")
+        died = next(each for each in logs if each["event"] == "router_died_in_handler")
+        assert (died["plugin"], died["handler"], died["file"], died["line"]) == (
+            "greeter",
+            handler,
+            file,
+            line,
+        )
+        told = await shown(bot)
+        reason = f"the router died in {handler}"
+        assert told["error"] == {"message": reason, "file": file, "line": line}
+        row = {"handler": handler, "blocked_ms": 0, "deaths": 5, "file": file, "line": line}
+        assert told["handlers"] == [row]
