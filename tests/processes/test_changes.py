@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from processes.live import LiveBot, free_ports
@@ -263,3 +264,24 @@ def test_a_check_that_was_cut_off_is_told_once_and_tried_again_after_a_rising_wa
     change, events = making.made()
     assert change is not None
     assert events == []
+
+
+class Noting(Instant):
+    """Remembers by which process each check is made; None: one that loads what is on disk."""
+
+    by: ClassVar[list[object]] = []
+
+    def __init__(self, path: Path, files: Files, child: object) -> None:
+        super().__init__(path, files, child)
+        self.by.append(child)
+
+
+def test_a_reload_is_checked_by_the_program_on_disk_and_what_was_saved_by_the_one_that_runs(
+    making: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "Check", Noting)
+    monkeypatch.setattr(Noting, "by", [])
+    making.plugin("greeter", GREETER.replace("hello", "HELLO"))
+    making.made()
+    making.made(asked=True)
+    assert Noting.by == [making, None]

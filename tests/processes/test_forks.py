@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes.live import CUSTOMER, LiveBot, platform, rooms, until
+from processes.live import CUSTOMER, LiveBot, free_ports, platform, rooms, until
 
 import relay
 from relay.errors import ConfigurationError
@@ -107,6 +107,7 @@ class Scripted(Forks):
     program = LOADS
 
     def _started(self, module: str, *role: str) -> Child:
+        self.started = [*getattr(self, "started", []), module]
         channel, told = socket.socketpair()
         with told:
             command = [sys.executable, "-S", "-E", "-c", self.program, str(told.fileno())]
@@ -164,6 +165,52 @@ def test_a_fork_server_ends_once_its_successor_has_loaded(scripted: Scripted) ->
     assert len(servers(scripted)) == 1
 
 
+def test_a_fork_server_that_does_not_answer_keeps_no_role_waiting(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forks, "ANSWER", 0.05)
+    (silent,) = servers(scripted)
+    child = scripted.child("router")
+    assert child is not None
+    assert (child.role, scripted.started) == ("router", ["relay.forkserver", "relay.standby"])
+    child.bury()
+    scripted.tend(time.monotonic(), set())
+    assert scripted.loaded(renewing=False)
+    while silent in servers(scripted):
+        time.sleep(0.01)
+    assert len(servers(scripted)) == 1
+
+
+HIDING = """
+import os, sys, time
+from pathlib import Path
+from relay.supervisor.check import Check, files_now
+from relay.supervisor.forks import Forks
+path = Path(sys.argv[1])
+check = Check(path, files_now(path))
+forks = Forks(os.pipe()[0], lambda: None)
+(server,) = forks.children()
+while not (check.over() and (server.loaded or server.ended())):
+    server.look(time.monotonic())
+    time.sleep(0.01)
+check.judge(strictly=True)
+assert server.loaded, "the fork server found what we do not"
+server.bury()
+"""
+
+
+def test_a_folder_that_hides_a_module_of_pythons_hides_it_from_no_process_of_ours(tmp_path: Path) -> None:
+    config = LiveBot(tmp_path, free_ports(3))
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "queue.py").write_text("raise ImportError('hidden')\n")
+    command = [sys.executable, "-P", "-c", HIDING, str(config.config)]  # as the installed command begins
+    done = subprocess.run(
+        command, cwd=folder, env=config.environment, capture_output=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 class Upgraded(LiveBot):
     """A bot that runs a program of its own, which somebody changes."""
 
@@ -173,31 +220,40 @@ class Upgraded(LiveBot):
 
 
 @pytest.mark.long
-def test_a_reload_whose_program_does_not_load_replaces_nobody_and_says_why(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        ("sending/lanes.py", "the program on disk does not load: its process ended with code 1"),
+        ("linting/linter.py", "relay check did not finish"),  # by whom the reload is checked
+    ],
+)
+def test_a_reload_whose_program_does_not_load_replaces_nobody_and_says_why(
+    tmp_path: Path, part: str, reason: str
+) -> None:
     ours = Path(relay.__file__).parent
     for each in (ours, ours.parent / "plugins"):
         shutil.copytree(each, tmp_path / "program" / each.name)
-    lanes = tmp_path / "program" / "relay" / "sending" / "lanes.py"
-    good = lanes.read_text("utf-8")
+    file = tmp_path / "program" / "relay" / part
+    good = file.read_text("utf-8")
 
     async def go() -> None:
         async with platform(tmp_path) as (simulator, bot):
             bot.__class__ = Upgraded
             await bot.start()
             before = {role: await bot.pid(role) for role in ("router", "sender", "forkserver")}
-            lanes.write_text("import nowhere\n" + good, "utf-8")
+            file.write_text("import nowhere\n" + good, "utf-8")
             bot.config.write_text(bot.config.read_text().replace("100 yuan", "90 yuan"))
             assert bot.process is not None
             bot.process.send_signal(signal.SIGHUP)
             await until(lambda: bot.told("reload_refused"))
             (told,) = bot.told("reload_refused")
-            assert "the program on disk does not load: its process ended with code 1" in told["problem"]
+            assert reason in told["problem"]
             assert {role: await bot.pid(role) for role in before} == before
             await serves_again(bot, "sender")  # forked by the old one, or it would not load either
             await until(lambda: bot.told("plugin_swapped"))  # what needs no new process
             simulator.say(rooms(0)[0], CUSTOMER, "price?")
             await until(lambda: b"90 yuan" in simulator.ledger.in_chat(rooms(0)[0])[-1].content)
-            lanes.write_text(good, "utf-8")
+            file.write_text(good, "utf-8")
             bot.process.send_signal(signal.SIGHUP)
             await until(lambda: len(bot.told("role_serving", role="router")) == 2)
 

@@ -18,7 +18,9 @@ REQUEST = b"GET /healthz HTTP/1.1\r\nHost: bot\r\nConnection: close\r\n\r\n"
 AS_SYSTEMD = """
 import os, sys
 passed, pid, *command = sys.argv[1:]
-os.dup2(int(passed), 3)
+if passed != "3":
+    os.dup2(int(passed), 3)
+    os.close(int(passed))
 os.environ["LISTEN_PID"] = pid or str(os.getpid())
 os.execv(command[0], command)
 """
@@ -96,6 +98,29 @@ def test_a_socket_that_no_door_answers_stops_the_start(tmp_path: Path) -> None:
         bot = Activated(tmp_path, listening, "relay.socket", free_ports(1)[0])
         assert bot.spawn().wait(30) == 2
         assert f"127.0.0.1:{port}" in (tmp_path / "bot.log").read_text()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what others hold")
+def test_nobody_holds_a_passed_socket_but_who_serves_on_it(tmp_path: Path) -> None:
+    def holds(pid: int, listening: socket.socket) -> bool:
+        with contextlib.suppress(FileNotFoundError):  # closed while we look
+            held = [each.stat().st_ino for each in Path(f"/proc/{pid}/fd").iterdir() if each.exists()]
+            return os.fstat(listening.fileno()).st_ino in held
+        return holds(pid, listening)
+
+    async def go() -> None:
+        with held_by_systemd() as (listening, port):
+            bot = Activated(tmp_path, listening, "public", port)
+            try:
+                bot.spawn()
+                roles = ("receiver", "router", "sender", "forkserver")
+                pids = {role: await bot.pid(role) for role in roles}
+                assert [role for role in roles if holds(pids[role], listening)] == ["receiver"]
+            finally:
+                await bot.kill()
+
+    asyncio.run(go())
 
 
 def test_a_socket_that_was_passed_to_another_process_is_left_alone(tmp_path: Path) -> None:

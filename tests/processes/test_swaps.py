@@ -117,6 +117,7 @@ def test_a_broken_version_is_told_of_and_the_old_one_goes_on_also_in_a_new_route
     asyncio.run(go())
 
 
+@pytest.mark.long
 def test_what_an_earlier_life_left_is_not_taken_and_a_stop_leaves_nothing(tmp_path: Path) -> None:
     async def go() -> None:
         async with platform(tmp_path) as (_, bot):
