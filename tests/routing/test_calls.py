@@ -46,14 +46,23 @@ def blocking(release: threading.Event) -> Any:
 async def test_a_plugin_whose_calls_all_take_long_is_called_for_only_so_many_at_once(
     is_async: bool, release: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begun: list[None] = []
+
     async def waits(message: Message, ctx: Any) -> None:
-        await asyncio.to_thread(release.wait, 0)
+        begun.append(None)
         await asyncio.Event().wait()
 
+    def blocks(message: Message, ctx: Any) -> None:
+        begun.append(None)
+        release.wait(60)
+
+    async def all_run() -> bool:
+        return len(begun) == len(running)
+
     monkeypatch.setattr(calls, "SLOW", 0.0)
-    slow = pipeline(loaded("slow", waits if is_async else blocking(release)), GOOD)
+    slow = pipeline(loaded("slow", waits if is_async else blocks), GOOD)
     running = [asyncio.create_task(slow.run(1, MESSAGE)) for _ in range(MOST_SLOW[is_async])]
-    await asyncio.sleep(0.01)
+    await eventually(all_run)
     routing = await slow.run(1, MESSAGE)
     assert errors(routing)[0].endswith(f"was not called: {MOST_SLOW[is_async]} others take long")
     assert len(targets(routing)) == 1

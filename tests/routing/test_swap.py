@@ -207,12 +207,16 @@ async def test_tasks_timers_and_threads_end_with_their_version(tmp_path: Path) -
         await bot.work()
         old = running(bot).plugin
         module = sys.modules[_module(old)]
-        await asyncio.sleep(0.03)
+
+        async def ticks() -> bool:
+            return bool(module.ticks)
+
+        await eventually(ticks)
         assert bot.router.pipeline.calls.belongings.left(old)
         write(tmp_path, version("two"))
         await bot.swap()
         ticked = len(module.ticks)
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.03)  # the next tick would have been due after 0.01
         assert len(module.ticks) == ticked
         assert not any(task.get_name() == "poll" for task in asyncio.all_tasks())
         assert not any("(spin)" in each.name for each in threading.enumerate())
