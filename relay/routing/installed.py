@@ -63,7 +63,7 @@ def imported(entry: EntryPoint, path: Path) -> object:
         found: object = importlib.import_module(entry.module)
         for name in (entry.attr or "plugin").split("."):
             found = getattr(found, name, None)
-    except BaseException as exc:
+    except BaseException as exc:  # a plugin's own code, which may also call exit()
         if isinstance(exc, KeyboardInterrupt) or (isinstance(exc, PluginError) and exc.file is not None):
             raise
         raise placed(exc, path) from exc

@@ -102,7 +102,7 @@ class Life:
                 await self._run(loaded, handler)
             except (asyncio.CancelledError, ExhaustedError, StorageError):
                 raise
-            except BaseException as exc:
+            except BaseException as exc:  # the plugin's own code, which may also call exit()
                 raise refusal(exc) or _error(loaded, handler, exc) from exc
         self._alive.add(loaded.plugin)
 

@@ -285,7 +285,7 @@ def blaming(found: Found) -> Iterator[None]:
         raise placed(exc, found.path) from exc
     except RelayError:
         raise
-    except Exception as exc:
+    except Exception as exc:  # the plugin's own code: validators of its settings, what it made of `plugin`
         raise placed(exc, found.path) from exc
 
 

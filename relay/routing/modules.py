@@ -56,7 +56,7 @@ def fresh(name: str, path: Path, held: Held) -> ModuleType:
     sys.modules[whole] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException as exc:
+    except BaseException as exc:  # a plugin's own code, which may also call exit()
         _forget(whole)
         if isinstance(exc, KeyboardInterrupt) or (isinstance(exc, PluginError) and exc.file is not None):
             raise

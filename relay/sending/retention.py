@@ -85,7 +85,7 @@ class Retention:
                 removed = await self.round()
             except StorageError as exc:
                 log.warning("retention_refused", error=str(exc))
-            except Exception:
+            except Exception:  # a border: the past can wait for the next round, what is to be sent cannot
                 log.exception("retention_failed")
             else:
                 if removed:
