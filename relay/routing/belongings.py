@@ -56,6 +56,10 @@ class Belongings:
             owned = self._owned[plugin] = _Owned()
         return owned
 
+    def begin(self, plugin: Plugin) -> None:
+        """What it sets going from here on may go on, though what it had set going was ended."""
+        self._of(plugin).over = False
+
     async def end(self, plugin: Plugin, patience: float = PATIENCE) -> None:
         """Cancel its tasks and timers, and interrupt its threads, again and again until all is over."""
         owned, loop = self._of(plugin), asyncio.get_running_loop()

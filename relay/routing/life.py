@@ -75,7 +75,12 @@ class Life:
         """Start it; where it does not, that is told."""
         try:
             await self.start(loaded)
+        except (StorageError, ExhaustedError):  # it is started again, from its first hook on
+            await self._pipeline.calls.end(loaded.plugin)
+            self._pipeline.calls.belongings.begin(loaded.plugin)
+            raise
         except PluginError as exc:
+            await self._pipeline.calls.end(loaded.plugin)
             where = {"file": exc.file, "line": exc.line}
             log.error("plugin_not_loaded", plugin=loaded.name, error=exc.message, **where)
             if self.standing is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from bots import ANN, EAST, make_bot, rule
 from routing.test_occasions import clock, told
+from routing.test_uptake import Refusing
 from structlog.testing import capture_logs
 
 from relay.config import load
@@ -215,3 +216,48 @@ async def test_a_version_that_is_saved_while_a_parked_one_starts_is_the_only_one
         waiting.plugin.start_hooks[0].function.__globals__["go"].set()
         await asyncio.gather(beginning, swapping)
         assert [each.name for each in bot.router.pipeline.plugins].count("clock") == 1
+
+
+BEGINS = """
+import asyncio
+from relay import Plugin
+
+plugin = Plugin("clock")
+
+async def poll():
+    await asyncio.sleep(3600)
+
+@plugin.on_start
+async def first(ctx):
+    asyncio.create_task(poll(), name="poll")
+
+@plugin.on_start
+async def second(ctx):
+    {body}
+"""
+
+
+def polls() -> int:
+    return [each.get_name() for each in asyncio.all_tasks()].count("poll")
+
+
+@rule
+async def test_what_a_start_set_going_ends_where_it_fails(tmp_path: Path) -> None:
+    async with clock(tmp_path, BEGINS.format(body="raise ValueError")) as bot:
+        await bot.work()
+        assert "clock" not in {each.name for each in bot.router.pipeline.plugins}
+        assert polls() == 0
+
+
+@rule
+async def test_a_start_that_the_store_refused_sets_nothing_going_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with clock(tmp_path, BEGINS.format(body="await ctx.state.increment('starts')")) as bot:
+        monkeypatch.setattr(bot.store.occasions, "remember", Refusing(bot, 2))
+        working = asyncio.create_task(bot.work())
+        while not working.done():
+            bot.clock.jump(0.1)  # the router waits a moment before it asks again
+            await asyncio.sleep(0.001)
+        assert await bot.store.state("clock", "starts") == ("1", None)
+        assert polls() == 1
