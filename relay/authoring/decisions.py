@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -213,8 +213,8 @@ def _no_decision(strange: object) -> DecisionError:
         return DecisionError(f"{_kind(strange)} is no decision: write Reply(…) around it")
     if isinstance(strange, type) and issubclass(strange, Decision):
         return DecisionError(f"{strange.__name__} is no decision: write {strange.__name__}(…)")
-    if isinstance(strange, Iterable):
-        return DecisionError(f"{_kind(strange)} is no decision: return one list of them")
+    if isinstance(strange, Iterable) and not isinstance(strange, Mapping):
+        return DecisionError(f"{_kind(strange)} is no decision: return them as one flat list")
     return DecisionError(f"{_kind(strange)} is no decision: return None, a decision or a list of them")
 
 

@@ -17,8 +17,12 @@ def _acting(found: re.Match[str]) -> str:
 
 def _failing(found: re.Match[str]) -> str:
     """What a handler failed of, and where."""
-    where = "它返回的" if found[3] == "its result" else found[3]
-    return f"{found[1]}：{_chinese(found[2])}（{where}）"
+    return f"{found[1]}：{_chinese(found[2])}（{found[3]}）"
+
+
+def _declined(found: re.Match[str]) -> str:
+    """Why one handler of several was not called."""
+    return f"{found[1]}：{_chinese(found[2])}"
 
 
 _CHINESE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
@@ -127,7 +131,8 @@ _CHINESE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"(Forward|Send) takes (?:one chat|chats), by .+, not (\w+)", r"\1 要会话的名字或 id，却是 \2"),
     (r"at= needs a time zone: build it from ctx\.now", "at= 要带时区：用 ctx.now 算"),
     (r"(\w+)= is too (?:long|far away): (\d+) days are the most", r"\1= 太久：最多 \2 天"),
-    (r"(\w+): (.+) at (its result|\S+\.py:\d+(?:, \S+:\d+)?)", _failing),
+    (r"(\w+): (.+) at (\S+\.py:\d+(?:, \S+:\d+)?)", _failing),
+    (r"(\w+\(\)): (.+)", _declined),
     (r"later rules and plugins do not see it", "后面的规则和插件看不到它"),
     (r"(\w+) took longer than (\d+) ms", r"\1 超过了 \2 毫秒"),
     (r"(\w+) was not called: (\d+) earlier calls still run", r"没有调用 \1：先前 \2 次还没有结束"),
@@ -147,6 +152,7 @@ _CHINESE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"there is no (\S+\.\S+) any more", r"已经没有 \1"),
     (r"the (event|delivery) is not kept any more", "它已被清理"),
     (r"deliveries that tell of deliveries go in a circle", "投递引出投递，绕成了圈"),
+    (r"did not load: (.+) \(did you mean `(\w+)`\?\)", r"没有加载：\1（是不是想写 `\2`？）"),
     (r"did not load: (.+)", r"没有加载：\1"),
 )
 """What may stand there, and how it is said in Chinese; parts are joined by semicolons."""

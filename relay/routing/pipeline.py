@@ -7,6 +7,7 @@ import datetime as dt
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -201,10 +202,11 @@ class Pipeline:
             return False
         if self.talks and (answer := await self._answer(said, message, loaded, outbox, trace)) is not None:
             return answer
+        several = len(loaded.bound.messages) > 1
         for handler, choice in loaded.bound.messages:
             match = choice.ask(message)
             if isinstance(match, str):
-                trace.note(loaded.name, "", "no", match)
+                trace.note(loaded.name, "", "no", f"{handler.name}(): {match}" if several else match)
                 continue
             if await self.call(said, loaded, handler, outbox, trace, match):
                 return True
@@ -347,7 +349,7 @@ def _note_error(call: Call, exc: BaseException, trace: Trace) -> Failure:
         trace.note(name, "", "error", f"{handler} {exc}")
         log.warning("handler_timed_out", plugin=name, handler=handler, **call.told)
         return Failure(f"{handler} {exc}", call.handler.file, call.handler.line)
-    error, where = type(exc).__name__, _where(exc, call.handler.file)
+    error, where = type(exc).__name__, _where(exc, call.handler)
     said = str(exc) if isinstance(exc, DecisionError) else error
     trace.note(name, "", "error", f"{handler}: {said} at {where}")
     log.error("handler_failed", plugin=name, handler=handler, error=error, at=where, **call.told)
@@ -356,15 +358,15 @@ def _note_error(call: Call, exc: BaseException, trace: Trace) -> Failure:
     return Failure(f"{handler}: {said} at {where}", call.handler.file, line)
 
 
-def _where(exc: BaseException, file: str | None) -> str:
+def _where(exc: BaseException, handler: Handler) -> str:
     """File and line, without the error's own words: these may hold what a customer wrote.
 
     The line in the plugin's own file is the one to look at, wherever the error came from.
     """
     frames = traceback.extract_tb(exc.__traceback__)
-    own = [frame for frame in frames if frame.filename == file]
-    if not frames or (isinstance(exc, DecisionError) and not own):
-        return "its result"
+    own = [frame for frame in frames if frame.filename == handler.file]
+    if not frames or (isinstance(exc, DecisionError) and not own):  # about what it returned
+        return f"{Path(handler.file).name}:{handler.line}" if handler.file else handler.name
     ours = isinstance(exc, DecisionError)
     told = own[-1:] if ours else own[-1:] + frames[-1:]
     return ", ".join(dict.fromkeys(f"{each.filename.rpartition('/')[2]}:{each.lineno}" for each in told))

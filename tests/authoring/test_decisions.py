@@ -89,11 +89,14 @@ async def say(bot: Bot) -> None:
 @pytest.mark.parametrize(
     ("body", "line"),
     [
-        ("return 'hi'", "error: decide: str is no decision: write Reply(…) around it at its result"),
-        ("return 7", "error: decide: int is no decision: return None, a decision or a list of them at its"),
-        ("return Stop", "error: decide: Stop is no decision: write Stop(…) at its result"),
-        ("return [[Stop()]]", "error: decide: list is no decision: return one list of them at its result"),
-        ("return (Stop() for _ in range(3))", "error: decide: generator is no decision: return one list"),
+        ("return 'hi'", "error: decide: str is no decision: write Reply(…) around it at p.py:7"),
+        (
+            "return 7",
+            "error: decide: int is no decision: return None, a decision or a list of them at p.py:7",
+        ),
+        ("return Stop", "error: decide: Stop is no decision: write Stop(…) at p.py:7"),
+        ("return [[Stop()]]", "error: decide: list is no decision: return them as one flat list at p.py:7"),
+        ("return (Stop() for _ in range(3))", "error: decide: generator is no decision: return them"),
         ("return other(message, ctx)", "error: decide: a coroutine is no decision: an await is missing"),
         (
             "return Reply()",

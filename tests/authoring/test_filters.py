@@ -155,3 +155,18 @@ async def test_a_whole_bot_asks_only_handlers_whose_filters_hold(tmp_path: Path)
         reasons = [(await bot.store.trace(number))[-1]["reason"] for number in (2, 3)]
         assert said(bot, EAST) == ["订单 17", "hi", "no. 17"]
         assert reasons == [f"chats: {WEST} is not among {EAST}", r"regex: no match of 订单 ?(?P<no>\d+)"]
+
+
+@rule
+async def test_of_several_handlers_the_trace_says_which_was_not_called(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    other = '@plugin.on_message(types=["file"])\ndef keep(message, ctx):\n    return None\n'
+    (tmp_path / "plugins" / "orders.py").write_text(ORDERS + other, "utf-8")
+    async with make_bot(f'[chats]\neast = "{EAST}"\n', folder=tmp_path, configured=True) as bot:
+        bot.simulator.say(EAST, ANN, "hi")
+        await bot.work()
+        reasons = [line["reason"] for line in await bot.store.trace(1) if line["plugin"] == "orders"]
+        assert reasons == [
+            r"tell(): regex: no match of 订单 ?(?P<no>\d+)",
+            "keep(): types: text is not among file",
+        ]

@@ -21,10 +21,15 @@ STORE = Path(__file__).parents[2] / "relay" / "store" / "sqlite"
         ("errcode 400: 参数错误; 8 attempts used up", "errcode 400: 参数错误；8 次尝试已用完"),
         ("chat R:1 is not in plugins.hello.chats", "R:1 不在 plugins.hello.chats 里"),
         (
-            "h: str is no decision: write Reply(…) around it at its result",
-            "h：str 不是决定：写 Reply(…)（它返回的）",
+            "h: str is no decision: write Reply(…) around it at p.py:7",
+            "h：str 不是决定：写 Reply(…)（p.py:7）",
         ),
         ("h: KeyError at p.py:9, x.py:2", "h：KeyError（p.py:9, x.py:2）"),
+        ("many(): contains: none of 价格", "many()：contains：没有 价格"),
+        (
+            "did not load: p.py:1: ImportError (did you mean `Reply`?)",
+            "没有加载：p.py:1: ImportError（是不是想写 `Reply`？）",
+        ),
         ("", ""),
     ],
 )
