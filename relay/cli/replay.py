@@ -27,7 +27,7 @@ from relay.config import Config, load
 from relay.config.environment import read_environment
 from relay.errors import ConfigurationError, RefusalError
 from relay.operating.questions import chats_asked, limit_asked, since_asked
-from relay.operating.replay import Comparison, Outcome, failures_told
+from relay.operating.replay import TIMED_OUT, Comparison, Outcome, failures_told
 from relay.operating.report import Report
 from relay.roles import open_store
 from relay.store.protocol import Row
@@ -41,6 +41,8 @@ HELP = """What a configuration would make of messages that came. Nothing is sent
 Every message goes through the plugins again, at its own time and in its order, with `ctx.dry_run` set and
 over a copy of what plugins remember. `--against` compares the configuration that you have with another one,
 both rehearsed; without it, what was decided then with the configuration as it is now. The bot may be running.
+Questions that were asked in that time are answered or time out; events, ticks and changes of deliveries are
+left out.
 
 Examples:
 
@@ -113,7 +115,7 @@ def _other(config: Config, path: Path) -> Config:
 
 def _replayed(config: Config, other: Config, wanted: Wanted, most: int | None, *, rehearsed: bool) -> Row:
     """The answer, in the contract's shape."""
-    comparison = Comparison(most)
+    comparison = Comparison(most, delays=rehearsed)
     with _both(config, other, rehearsed=rehearsed) as (before, after):
         own = _ready(other, before, after)
         wanted = Wanted(wanted.chats, wanted.since, own)
@@ -125,7 +127,7 @@ def _replayed(config: Config, other: Config, wanted: Wanted, most: int | None, *
         "compared": "rehearsed" if rehearsed else "recorded",
         "summary": comparison.summary(),
         "failures": {side: failures_told(counted) for side, counted in failures.items()},
-        "differences": asyncio.run(_told(config, list(comparison.differences)[::-1])),
+        "differences": asyncio.run(_told(config, comparison.differences[::-1])),
     }
 
 
@@ -187,6 +189,7 @@ def _compare(  # noqa: PLR0913, RUF100 - both sides, and what of
             both = sorted(old.ids & new.ids)
             comparison.add(both, old.give(both), new.give(both))
             progress.update(task, completed=comparison.messages)
+    comparison.end(old.late, new.late)
     return failures
 
 
@@ -196,10 +199,12 @@ class _Side:
     def __init__(self) -> None:
         self.ids: set[int] = set()
         self.done = False
+        self.late: list[Outcome] = []
         self._outcomes: dict[int, Outcome] = {}
 
     def take(self, part: Part) -> Counter[tuple[str, str]]:
         self.done = not part.ids
+        self.late += part.late
         self.ids.update(part.ids)
         self._outcomes.update((each.message, each) for each in part.outcomes)
         return part.failures
@@ -223,6 +228,7 @@ async def _told(config: Config, differences: list[Row]) -> list[Row]:
     return [
         {
             "message_id": each["message_id"],
+            "because": each["because"],
             "before": each["before"],
             "after": each["after"],
             **{key: row.get(key) for row in [known.get(str(each["message_id"]), {})] for key in keys},
@@ -253,6 +259,7 @@ def _show(config: Config, other: Config, told: Told, *, ids: bool) -> None:
     console.print(
         view.said(replay_texts.REPLAY_ALIKE if rehearsed else replay_texts.REPLAY_THEN), style="dim"
     )
+    console.print(view.said(replay_texts.REPLAY_WITHOUT), style="dim")
 
 
 def _show_summary(console: Console, told: Told, view: View) -> None:
@@ -269,6 +276,14 @@ def _show_summary(console: Console, told: Told, view: View) -> None:
             replay_texts.REPLAY_FAILS, plugin=clean(each["plugin"]), messages=each["messages"], reason=why
         )
         console.print(Styled(f"  {said}", "red"), soft_wrap=True)
+
+
+def _said(row: Row, view: View) -> Styled:
+    """What was said, or that nobody answered what it led to."""
+    text = message_text(row, view)
+    if row["because"] != TIMED_OUT:
+        return text
+    return Styled(f"{view.said(replay_texts.NOBODY_ANSWERED)} ", "cyan").append_text(text)
 
 
 def _before(row: Row, view: View) -> Styled:
@@ -320,7 +335,7 @@ COLUMNS = (
     Column(texts.TIME, lambda row, view: view.when(row["received_at"]), from_width=60),
     Column(texts.CHAT, lambda row, view: view.who(row["chat"]), from_width=80),
     Column(texts.SENDER, lambda row, view: view.who(row["sender"]), from_width=100),
-    Column(texts.TEXT, message_text, share=2),
+    Column(texts.TEXT, _said, share=2),
     Column(replay_texts.BEFORE, _before, share=1),
     Column(replay_texts.AFTERWARDS, _after, share=1),
 )

@@ -29,7 +29,20 @@ CHANGES = {
         "~ {messages} 条会转得不同，来自 {chats} 个会话",
         "~ would pass on {messages} differently, from {chats} chat{s}",
     ),
+    ("afterwards", "more"): Text(
+        "+ 提问没人回答时多说 {messages} 次，在 {chats} 个会话",
+        "+ would say more where nobody answers {messages} of its questions, in {chats} chat{s}",
+    ),
+    ("afterwards", "fewer"): Text(
+        "− 提问没人回答时少说 {messages} 次，在 {chats} 个会话",
+        "− would say no more where nobody answers {messages} of its questions, in {chats} chat{s}",
+    ),
+    ("afterwards", "differently"): Text(
+        "~ 提问没人回答时说得不同 {messages} 次，在 {chats} 个会话",
+        "~ would say something else where nobody answers {messages} of its questions, in {chats} chat{s}",
+    ),
 }
+NOBODY_ANSWERED = Text("（无人回答）", "(nobody answered)")
 SHOWN_OF = Text(
     "列出有变化的 {count} 条里最新的 {shown} 条（--limit）。",
     "The newest {shown} of {count} that would change (--limit).",
@@ -43,6 +56,11 @@ REPLAY_ALIKE = Text(
     "两边都照原来的时间重新演练了一遍，什么都没有发送；记忆用的是一份副本，冷却从头算起。",
     "Both were rehearsed at the messages' own times, and nothing was sent; memory is a copy, and "
     "cooldowns begin anew.",
+)
+REPLAY_WITHOUT = Text(
+    "对话的回答和超时也在内，提问要在这段时间里；平台事件、定时和投递变化不演练。",
+    "Answers and time-outs of questions that were asked in this time are part of it; events, ticks and "
+    "changes of deliveries are not.",
 )
 REPLAY_THEN = Text(
     "照原来的时间重新演练了一遍，什么都没有发送；记忆用的是一份副本，冷却从头算起，所以可能和当时略有出入。",

@@ -10,11 +10,11 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from relay import log as logging
 from relay.bounds import confine
@@ -23,11 +23,13 @@ from relay.clock import SystemClock
 from relay.config import Config
 from relay.errors import Problem, RefusalError, RelayError, StorageError
 from relay.language import Text
-from relay.operating.replay import Outcome, PastClock, Replay, outcomes_then
+from relay.operating.replay import TIMED_OUT, Outcome, PastClock, Replay, outcomes_then
 from relay.roles import Loading, build_pipeline, load_plugins
 from relay.routing.blackbox import SLOT, SLOTS, BlackBox
 from relay.store.sqlite.rehearsing import RehearsedStore
 from relay.store.values import Span, StoredMessage, Wanted
+
+T = TypeVar("T")
 
 STRETCH = 200  # messages told at once
 PATIENCE = 10  # seconds beyond all time limits of one message, after which the kernel ends the process
@@ -49,6 +51,7 @@ class Part:
     ids: tuple[int, ...]
     outcomes: tuple[Outcome, ...]
     failures: Counter[tuple[str, str]]
+    late: tuple[Outcome, ...] = ()  #: of questions that waited in vain meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +111,11 @@ class Understudy:
         message = next(iter(ended.in_hand), 0)
         hung = status == -signal.SIGALRM
         how = signal.Signals(-status).name if status < 0 else f"exit code {status}"
-        values = {"id": f"m{message}", "plugin": ended.what(message) or "?", "how": how}
+        name = f"m{message}" if message >= 0 else "timeout"
+        values = {"id": name, "plugin": ended.what(message) or "?", "how": how}
         return RefusalError(
             replay_texts.REPLAY_HUNG if hung else replay_texts.REPLAY_DIED,
-            replay_texts.REPLAY_DIED_HINT,
+            replay_texts.REPLAY_DIED_HINT if message > 0 else None,
             values,
             exit_code=1,
         )
@@ -182,16 +186,44 @@ async def _rehearse(config: Config, database: Path, pipe: Connection, memory: mm
     await store.begin_before(wanted.since)
     replay = Replay(config, store, pipeline, clock)
     limit = PATIENCE + sum(len(each.plugin.handlers) * each.timeout for each in loading.loaded) // 1000
+    stage = _Stage(replay, box, limit)
     async for messages in _stretches(store, wanted, span):
-        outcomes = []
         for each in messages:
-            signal.alarm(limit)  # the kernel's doing: no loop of a plugin's is too busy for it
-            box.take([each.id])
-            outcomes.append(await replay.take(each))
-            box.drop(each.id)
-        _tell(pipe, messages, [each for each in outcomes if each is not None], replay.failures)
-        replay.failures = Counter()
-    _tell(pipe, (), (), Counter())
+            await stage.take(each)
+        _tell(pipe, messages, stage)
+    await stage.time_out(SystemClock().now())
+    _tell(pipe, (), stage)
+
+
+class _Stage:
+    """Messages in their turn, with the time-outs between them, and what came of them since that was told."""
+
+    def __init__(self, replay: Replay, box: BlackBox, limit: int) -> None:
+        self.replay = replay
+        self.outcomes: list[Outcome] = []
+        self.late: list[Outcome] = []
+        self._box = box
+        self._limit = limit
+
+    async def take(self, message: StoredMessage) -> None:
+        """First what was over by then, then the message."""
+        if self.replay.talks:
+            await self.time_out(message.received_at, message)
+        outcome = await self._within(message.id, self.replay.take(message))
+        self.outcomes += () if outcome is None else (outcome,)
+
+    async def time_out(self, moment: int, said: StoredMessage | None = None) -> None:
+        """Whatever waited in vain until this moment; what that asks anew may do so, too."""
+        while (over := await self.replay.over(moment, said)) is not None:
+            outcome = await self._within(-over.id, self.replay.time_out(over))
+            self.late += () if outcome is None else (outcome,)
+
+    async def _within(self, number: int, work: Coroutine[Any, Any, T]) -> T:
+        signal.alarm(self._limit)  # the kernel's doing: no loop of a plugin's is too busy for it
+        self._box.take([number])
+        done = await work
+        self._box.drop(number)
+        return done
 
 
 def _ready(config: Config, loading: Loading, *, own: bool) -> Ready:
@@ -204,9 +236,11 @@ async def _recall(database: Path, pipe: Connection) -> None:
     pipe.send(Ready((), (), own=False))
     wanted, span = pipe.recv()
     async for messages in _stretches(store, wanted, span):
-        decided = await store.decided([each.id for each in messages])
-        _tell(pipe, messages, outcomes_then(messages, decided), Counter())
-    _tell(pipe, (), (), Counter())
+        ids = [each.id for each in messages]
+        outcomes = outcomes_then(messages, await store.decided(ids))
+        late = outcomes_then(messages, await store.decided_afterwards(ids), TIMED_OUT)
+        pipe.send(Part(tuple(ids), tuple(outcomes), Counter(), tuple(late)))
+    pipe.send(Part((), (), Counter()))
 
 
 async def _stretches(
@@ -219,10 +253,9 @@ async def _stretches(
             yield messages
 
 
-def _tell(
-    pipe: Connection,
-    messages: Sequence[StoredMessage],
-    outcomes: Sequence[Outcome],
-    failures: Counter[tuple[str, str]],
-) -> None:
-    pipe.send(Part(tuple(each.id for each in messages), tuple(outcomes), failures))
+def _tell(pipe: Connection, messages: Sequence[StoredMessage], stage: _Stage) -> None:
+    """These are done; the last part has none, and what came of questions at the very end."""
+    ids = tuple(each.id for each in messages)
+    pipe.send(Part(ids, tuple(stage.outcomes), stage.replay.failures, tuple(stage.late)))
+    stage.outcomes, stage.late = [], []
+    stage.replay.failures = Counter()

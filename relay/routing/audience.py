@@ -47,9 +47,10 @@ class _Call:
 class Audience:
     """Takes occasions to the handlers that are registered for them."""
 
-    def __init__(self, pipeline: Pipeline, store: Store) -> None:
+    def __init__(self, pipeline: Pipeline, store: Store, *, dry_run: bool = False) -> None:
         self._pipeline = pipeline
         self._store = store
+        self._dry_run = dry_run
 
     async def hear(self, occasion: Occasion, now: int) -> Handled:
         """Let everybody whom it concerns decide. Raises `ExhaustedError` and `StorageError`."""
@@ -75,7 +76,7 @@ class Audience:
         trace = Trace()
         await self._pipeline.learn((occasion.account, occasion.chat, occasion.sender))
         outbox = self._pipeline.outbox(call.place, now, call.message, self._writer)
-        said = Said(-occasion.id, call.given, f"o{occasion.id}", self._pipeline.at(now))
+        said = Said(-occasion.id, call.given, f"o{occasion.id}", self._pipeline.at(now), self._dry_run)
         try:
             for loaded, handler in call.handlers:
                 if await self._pipeline.call(said, loaded, handler, outbox, trace):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Never, TypeVar
 
@@ -11,12 +12,13 @@ from relay.clock import Clock
 from relay.errors import StorageError
 from relay.store import texts
 from relay.store.migrate import refuse_other_schema
+from relay.store.occasions import Handled, Question
 from relay.store.sqlite import SqliteStore, ask, conversations, ears, remembering, replaying
 from relay.store.sqlite.agenda import Agenda
 from relay.store.sqlite.connection import BUSY_TIMEOUT
 from relay.store.sqlite.reading import ReadOnlyDatabase, address_of
 from relay.store.sqlite.transactions import A, Bulk, Work
-from relay.store.values import Routing
+from relay.store.values import NewDelivery, Routing, StoredMessage
 
 T = TypeVar("T")
 
@@ -79,8 +81,8 @@ class RehearsedStore(SqliteStore):
         self._ear = ears.Ear(clock)
         self.occasions = Agenda(self._db, clock)
 
-    async def remember(self, routing: Routing) -> None:
-        """Keep what plugins remember because of a message, as the live bot would with its decisions."""
+    async def remember(self, routing: Routing | Handled) -> None:
+        """Keep what plugins remember because of a message or an occasion, as the live bot would."""
         if not routing.changes and not routing.talks:
             return
         now = self._clock.now()
@@ -90,6 +92,17 @@ class RehearsedStore(SqliteStore):
             conversations.apply(db, routing.talks, now)
 
         await self._db.write(keep)
+
+    async def over(self, moment: int, said: StoredMessage | None = None) -> Question | None:
+        """End the next question that waited in vain until this moment; not one that is answered now."""
+        heard_at = 0
+        if said is not None:
+            heard_at = said.received_at if not said.late else await self.occasions.heard_at(said.id) or 0
+        return await self._db.write(lambda db: replaying.over(db, moment, said, heard_at))
+
+    async def decided_afterwards(self, messages: Sequence[int]) -> dict[int, list[NewDelivery]]:
+        """What was decided once questions that these messages led to had waited in vain."""
+        return await self._db.read(lambda db: replaying.decided_afterwards(db, messages))
 
     async def begin_before(self, moment: int) -> None:
         """Forget what belongs to a time after this: questions that wait, and whatever ends by itself."""

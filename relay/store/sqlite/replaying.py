@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import apsw
 
+from relay.store.occasions import Question
 from relay.store.sqlite import ask, guard
 from relay.store.states import DeliveryKind
 from relay.store.values import NewDelivery, Span, StoredMessage, Wanted
@@ -27,6 +28,20 @@ _STAFF = """
 _DECIDED = """
 SELECT message, plugin, rule, ordinal, kind, account, target, body FROM deliveries
 WHERE message IN (SELECT value FROM json_each(?)) ORDER BY id
+"""
+# What came of questions that were asked because of these messages, and that nobody answered in time.
+_AFTERWARDS = """
+SELECT o.message, d.plugin, d.rule, d.ordinal, d.kind, d.account, d.target, d.body
+FROM live.occasions o JOIN live.deliveries d ON d.occasion = o.id
+WHERE o.kind = 'timeout' AND o.message IN (SELECT value FROM json_each(?)) ORDER BY d.id
+"""
+# The next question whose time is over, but for one that this message answers: it was heard in time.
+_OVER = """
+DELETE FROM conversations WHERE id = (
+  SELECT id FROM conversations WHERE until <= :moment
+    AND NOT (chat = :chat AND sender = :sender AND until > :heard_at)
+  ORDER BY until, id LIMIT 1)
+RETURNING id, plugin, ear, chat, sender, account, handler, on_timeout, message, since, until
 """
 _MOMENTARY = "DELETE FROM plugin_state WHERE expires_at IS NOT NULL"
 _LATER = "DELETE FROM conversations WHERE since >= ?"
@@ -86,13 +101,34 @@ def _where(wanted: Wanted) -> tuple[str, list[object]]:
 
 def decided(connection: apsw.Connection, messages: Sequence[int]) -> dict[int, list[NewDelivery]]:
     """What was decided about each of these messages, as far as it is kept."""
+    return _by_message(connection, _DECIDED, messages)
+
+
+def decided_afterwards(connection: apsw.Connection, messages: Sequence[int]) -> dict[int, list[NewDelivery]]:
+    """What was decided once the questions that were asked because of these had waited in vain."""
+    return _by_message(connection, _AFTERWARDS, messages)
+
+
+def _by_message(
+    connection: apsw.Connection, sql: str, messages: Sequence[int]
+) -> dict[int, list[NewDelivery]]:
     found: dict[int, list[NewDelivery]] = {}
     for number, plugin, rule, ordinal, kind, account, target, body in ask.every(
-        connection, _DECIDED, (json.dumps(list(messages)),)
+        connection, sql, (json.dumps(list(messages)),)
     ):
         delivery = NewDelivery(plugin, rule, ordinal, DeliveryKind(kind), account, target, body)
         found.setdefault(number, []).append(delivery)
     return found
+
+
+def over(
+    connection: apsw.Connection, moment: int, said: StoredMessage | None, heard_at: int
+) -> Question | None:
+    """End the next question whose time is over at this moment, unless what is said now answers it."""
+    chat, sender = (said.chat, said.sender) if said is not None else ("", "")
+    asked = {"moment": moment, "chat": chat, "sender": sender, "heard_at": heard_at}
+    row = ask.first(connection, _OVER, asked)
+    return None if row is None else Question(*row)
 
 
 def forget(connection: apsw.Connection, moment: int) -> None:
