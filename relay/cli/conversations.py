@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.text import Text as Styled
 
-from relay.cli import completion, texts
-from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Ids, Json, configured, operating, reporting
+from relay.cli import texts
+from relay.cli.options import DEFAULT_CONFIG, Chats, ConfigPath, Ids, Json, configured, operating, reporting
 from relay.cli.screen import clean, print_json, screen
 from relay.cli.tables import Column, Listing, print_listing
 from relay.config import Config
@@ -38,15 +38,7 @@ CANCELLED = Text("{id} 已结束", "{id} has ended")
 
 def conversations(
     config: ConfigPath = DEFAULT_CONFIG,
-    chat: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--chat",
-            metavar="CHAT",
-            help="Where: a name in [chats] or an id.",
-            autocompletion=completion.chats,
-        ),
-    ] = None,
+    chat: Chats = None,
     cancel: Annotated[
         list[str] | None,
         typer.Option("--cancel", metavar="ID", help="End this one, as c12 or 12; several with commas."),

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.text import Text as Styled
 
-from relay.cli import completion, texts
-from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Ids, Json, Limit, configured, reporting
+from relay.cli import texts
+from relay.cli.options import DEFAULT_CONFIG, Chats, ConfigPath, Ids, Json, Limit, configured, reporting
 from relay.cli.screen import clean, print_json
 from relay.cli.stored import told
 from relay.cli.tables import Column, Listing, View, coloured, print_listing
@@ -29,15 +29,7 @@ Examples:
 
 def messages(
     config: ConfigPath = DEFAULT_CONFIG,
-    chat: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--chat",
-            metavar="CHAT",
-            help="A name in [chats] or an id; may be given again.",
-            autocompletion=completion.chats,
-        ),
-    ] = None,
+    chat: Chats = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="WHEN", help="30m, 2h, 7d, or a date and time.")
     ] = None,

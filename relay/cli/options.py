@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from relay.cli import texts
+from relay.cli import completion, texts
 from relay.clock import Clock, SystemClock
 from relay.config import Config, load
 from relay.errors import RefusalError, StorageError
@@ -29,6 +29,15 @@ ConfigPath = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, errors included.")]
 Ids = Annotated[bool, typer.Option("--ids", help="Show ids in full, not names.")]
 Limit = Annotated[str | None, typer.Option("--limit", metavar="N", help="At most so many rows: 1 to 1000.")]
+Chats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--chat",
+        metavar="CHAT",
+        help="A name in [chats] or an id; may be given again.",
+        autocompletion=completion.chats,
+    ),
+]
 
 DEFAULT_CONFIG = Path("bot.toml")
 

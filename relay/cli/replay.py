@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text as Styled
 
-from relay.cli import completion, replay_texts, texts
+from relay.cli import replay_texts, texts
 from relay.cli.messages import message_id, message_text
-from relay.cli.options import DEFAULT_CONFIG, ConfigPath, Ids, Json, Limit, configured
+from relay.cli.options import DEFAULT_CONFIG, Chats, ConfigPath, Ids, Json, Limit, configured
 from relay.cli.screen import clean, print_json, screen
 from relay.cli.tables import Column, View, names_in, print_table
 from relay.cli.traces import reason
@@ -70,15 +70,7 @@ def replay(
     config: ConfigPath = DEFAULT_CONFIG,
     against: Against = None,
     since: Since = SINCE,
-    chat: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--chat",
-            metavar="CHAT",
-            help="A name in [chats] or an id; may be given again.",
-            autocompletion=completion.chats,
-        ),
-    ] = None,
+    chat: Chats = None,
     limit: Limit = None,
     recorded: Recorded = False,
     ids: Ids = False,

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,7 @@ def test_ctrl_c_ends_it_and_whatever_it_started(lived: Path, tmp_path: Path) -> 
     )
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         assert running.poll() is None
+        time.sleep(0.02)
     running.send_signal(signal.SIGINT)
     told, _ = running.communicate(timeout=20)
     assert running.returncode == 1

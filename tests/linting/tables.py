@@ -6,11 +6,12 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from pydantic import BaseModel
 
-from relay import Message, Plugin
+from relay import Context, Message, Plugin
 from relay.config import validate_settings
 from relay.config.chats import Chats
 from relay.errors import Problem
@@ -72,3 +73,21 @@ def message(text: str, **keys: Any) -> Message:  # noqa: ANN401, RUF100 - fields
         **keys,
     }
     return Message(**values, type=kind, raw=raw)
+
+
+def decided(plugin: str, settings: object, said: Message, **more: object) -> list[Any]:
+    """What the plugin's own handler decides; `more` is what else it finds in its context."""
+    names = SimpleNamespace(of=lambda wxid: wxid)
+    ctx = SimpleNamespace(settings=settings, names=names, note=lambda *_: None, detailed=False, **more)
+    (handler,) = shipped(plugin).handlers
+    work = handler.function(said, cast("Context", ctx))
+    try:
+        work.send(None)  # nothing in it waits
+    except StopIteration as end:
+        return list(end.value)
+    raise AssertionError
+
+
+def named(decisions: Sequence[Any]) -> set[str]:
+    """The rules or routes by which it was decided."""
+    return {one.rule for each in decisions for one in getattr(each, "decisions", (each,))}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from random import Random
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from linting.tables import EAST, NORTH, WEST, Row, found, message, read, routes, rules, shipped, told
+from linting.tables import EAST, NORTH, WEST, Row, decided, found, message, named, read, routes, rules, told
 
-from relay import Context, Message, Would
+from relay import Message, Would
 
 EAST_WEST: Row = {"from": ["east"], "to": ["west"]}
 
@@ -230,26 +229,8 @@ def some_message(chance: Random, chat: str = "") -> Message:
 
 def reached(settings: object, said: Message) -> set[str]:
     """The chats to which the message goes."""
-    made = [each for each in decided(settings, said) if not isinstance(each, Would)]
+    made = [each for each in decided("group_mirror", settings, said) if not isinstance(each, Would)]
     return {chat for each in made for chat in getattr(each, "to", None) or [each.chat]}
-
-
-def sending(settings: object, said: Message) -> set[str]:
-    """The names of the routes along which the message goes, by the plugin's own handler."""
-    return {one.rule for each in decided(settings, said) for one in getattr(each, "decisions", (each,))}
-
-
-def decided(settings: object, said: Message) -> list[Any]:
-    """What the plugin's own handler decides."""
-    names = SimpleNamespace(of=lambda wxid: wxid)
-    ctx = SimpleNamespace(settings=settings, names=names, note=lambda *_: None, detailed=False)
-    (handler,) = shipped("group_mirror").handlers
-    work = handler.function(said, cast("Context", ctx))
-    try:
-        work.send(None)  # nothing in it waits
-    except StopIteration as end:
-        return list(end.value)
-    raise AssertionError
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -265,7 +246,7 @@ def test_nothing_goes_along_a_route_that_is_told_to_be_shadowed(seed: int) -> No
         looked += len(dead)
         settings = read("group_mirror", "routes", rows)
         for said in (some_message(chance) for _ in range(60 if dead else 0)):
-            assert not dead & sending(settings, said)
+            assert not dead & named(decided("group_mirror", settings, said))
     assert looked > 10
 
 

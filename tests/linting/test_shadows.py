@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from random import Random
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from linting.tables import EAST, WEST, Row, message, read, rules, shipped, told
+from linting.tables import EAST, WEST, Row, decided, message, named, read, rules, told
 
-from relay import Context, Message
+from relay import Message
 from relay.linting.shadows import shadows
 
 PRICE: Row = {"contains": ["price"]}
@@ -198,22 +197,7 @@ class Memory:
 
 def answering(book: object, said: Message, cooling: bool) -> set[str]:
     """The names of the rules that answer, by the plugin's own handler."""
-    names = SimpleNamespace(of=lambda wxid: wxid)
-    ctx = SimpleNamespace(
-        settings=book,
-        state=Memory(cooling),
-        names=names,
-        now=said.time,
-        note=lambda *_: None,
-        detailed=False,
-    )
-    (handler,) = shipped("keyword_reply").handlers
-    work = handler.function(said, cast("Context", ctx))
-    try:
-        work.send(None)  # nothing in it waits
-    except StopIteration as end:
-        return {one.rule for each in end.value for one in getattr(each, "decisions", (each,))}
-    raise AssertionError
+    return named(decided("keyword_reply", book, said, state=Memory(cooling), now=said.time))
 
 
 @pytest.mark.parametrize("seed", range(6))
