@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,6 +139,36 @@ def test_what_an_earlier_life_left_is_not_taken_and_a_stop_leaves_nothing(tmp_pa
 
     asyncio.run(go())
     assert list(tmp_path.glob("relay.db.plugins*")) == []
+
+
+STARTS = """
+@plugin.on_start
+async def start(ctx):
+    await ctx.state.increment("starts")
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what another process writes")
+def test_a_version_that_is_saved_while_the_disk_takes_nothing_runs_once_it_does(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with platform(tmp_path) as (simulator, bot):
+            write(bot, version(0))
+            await bot.start()
+            simulator.say(rooms(0)[0], CUSTOMER, "hello")
+            await until(lambda: handled(bot, "by 0"))
+            router = await bot.pid("router")
+            resource.prlimit(router, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+            write(bot, version(1) + STARTS)
+            await until(lambda: len(bot.told("swap_put_off")) > 1)
+            assert bot.told("plugin_swapped") == []
+            resource.prlimit(router, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+            await until(lambda: bot.told("plugin_swapped"))
+            simulator.say(rooms(0)[0], CUSTOMER, "hello again")
+            await until(lambda: handled(bot, "by 1"))
+            assert bot.told("role_died") == []
+
+    asyncio.run(go())
 
 
 @pytest.mark.long
