@@ -50,7 +50,7 @@ class Forked:
 
 
 class Forks:
-    """One fork server at a time, where the system lets us adopt what it forks."""
+    """One fork server at a time, where the system lets us adopt what it forks; at a reload, its successor."""
 
     def __init__(self, lifeline: int, first: Callable[[], Child | None]) -> None:
         """`first` gives the first fork server, if it can."""

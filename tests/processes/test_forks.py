@@ -165,6 +165,21 @@ def test_a_fork_server_ends_once_its_successor_has_loaded(scripted: Scripted) ->
     assert len(servers(scripted)) == 1
 
 
+def test_where_nothing_is_adopted_the_program_is_loaded_once_to_see_that_it_can_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(forks, "adopt", lambda: False)
+    made = Scripted(0, lambda: None)
+    made.renew()
+    assert made.loaded(renewing=True)
+    made.program = DIES
+    made.renew()
+    with pytest.raises(ConfigurationError, match="code 3"):
+        made.loaded(renewing=True)
+    while servers(made):
+        time.sleep(0.01)
+
+
 def test_a_fork_server_that_does_not_answer_keeps_no_role_waiting(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
