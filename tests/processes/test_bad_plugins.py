@@ -186,6 +186,7 @@ BUSY = BadPlugin(
 )
 
 
+@pytest.mark.long
 def test_the_same_plugin_in_the_receivers_process_makes_answers_late(tmp_path: Path) -> None:
     async def go() -> Report:
         async with platform(tmp_path) as (_, bot):

@@ -15,6 +15,8 @@ from relay.testing.beside import plugin_of
 ROOT = Path(__file__).parents[2]
 INSTALLED = bool(entry_points(group="pytest11", name="relay"))
 """Whether this environment was installed since the package has the entry point."""
+OTHERS = {each.name for each in entry_points(group="pytest11")} - {"relay"}
+"""Plugins of this environment that nobody need have; they take longer to load than all else here."""
 
 PLUGIN = """
 from pydantic import BaseModel
@@ -50,7 +52,8 @@ class TestMarked:
 
 def run(folder: Path, *arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
     """pytest in that folder, as somebody runs it who has relay installed; `code` looks at it afterwards."""
-    given = [*([] if INSTALLED else ["-p", "_relay_pytest"]), "-q", "-W", "error", *arguments]
+    others = [word for name in OTHERS for word in ("-p", f"no:{name}")]
+    given = [*([] if INSTALLED else ["-p", "_relay_pytest"]), *others, "-q", "-W", "error", *arguments]
     program = f"import sys, pytest\ndone = pytest.main({given!r})\n{code}\nsys.exit(done)"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(
