@@ -13,10 +13,10 @@ from relay.operating.diagnosis import ADVICE, LOOKS, READABLE, REASONS, WHOLE
 from relay.store.protocol import Row
 
 UNREAD = Text("读不出来", "could not be read")
-WHAT_CAME = Text("来的是", "What came")
+WHAT_CAME = Text("来的是", "what came")
 A_BODY = Text("一个回调的正文：{looks}，{bytes} 字节", "the body of a callback: {looks}, {bytes} bytes")
 A_PART = Text("回调里的一部分：{looks}，{bytes} 字节", "a part of a callback: {looks}, {bytes} bytes")
-WHY = Text("为什么", "Why")
+WHY = Text("为什么", "why")
 THEN = Text("当时败在「{failed}」", "it failed then at: {failed}")
 TAKE_IN = Text(
     "用现在的配置可以读了：relay diagnose --take-in 收下它",
@@ -36,7 +36,7 @@ def show_body(console: Console, row: Row, view: View) -> None:
     grid.add_column(overflow="fold")
     what = A_BODY if row["failed"] in WHOLE else A_PART
     looks = view.word(LOOKS, row["looks"])
-    grid.add_row(view.said(texts.TIME), view.when(row["received_at"]))
+    grid.add_row(view.said(texts.TIME), view.moment(row["received_at"]))
     grid.add_row(view.said(WHAT_CAME), view.said(what, looks=looks, bytes=row["bytes"]))
     grid.add_row(view.said(WHY), _why(row, view))
     console.print(grid)

@@ -39,7 +39,16 @@ from relay.errors import ConfigurationError, RefusalError
 from relay.language import Text
 from relay.operating.questions import MESSAGE_STATES, body_asked
 from relay.operating.replay import PastClock
-from relay.operating.report import BODY_REMOVED, NO_MESSAGE, NO_MESSAGE_HINT, REMOVED, REMOVED_HINT, Report
+from relay.operating.report import (
+    BODY_REMOVED,
+    NO_BODY,
+    NO_BODY_HINT,
+    NO_MESSAGE,
+    NO_MESSAGE_HINT,
+    REMOVED,
+    REMOVED_HINT,
+    Report,
+)
 from relay.roles import Loading, build_rehearsal
 from relay.routing.received import message_of
 from relay.store.protocol import Row
@@ -107,6 +116,8 @@ async def _ask(config: Config, message: str) -> Told:
         if told is None and await report.removed(message):
             removed = BODY_REMOVED if body_asked(message) else REMOVED, REMOVED_HINT
             raise RefusalError(*removed, {"id": message}, exit_code=1)
+    if told is None and body_asked(message):
+        raise RefusalError(NO_BODY, NO_BODY_HINT, {"id": message}, exit_code=1)
     if told is None:
         raise RefusalError(NO_MESSAGE, NO_MESSAGE_HINT, {"id": message}, exit_code=1)
     return told
@@ -191,7 +202,7 @@ def _show_message(console: Console, told: Told, view: View) -> None:
     sender = view.who(told["sender"])
     if told["own"]:
         sender = sender.append(f" ({view.said(texts.OURS)})", "dim")
-    when = Styled(view.when(told["received_at"]))
+    when = Styled(view.moment(told["received_at"]))
     if told["late"]:
         when = when.append(f" ({view.said(texts.LATE)})", "dim")
     for title, value in (

@@ -46,7 +46,7 @@ def show_occasion(console: Console, row: Told, view: View) -> None:
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
     for title, value in (
-        (texts.TIME, view.when(row["at"])),
+        (texts.TIME, view.moment(row["at"])),
         (WHAT, _what(row, view)),
         (CALLED, _whom(row)),
         (texts.CHAT, view.who(row["chat"])),

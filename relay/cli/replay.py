@@ -100,9 +100,12 @@ def _other(config: Config, path: Path) -> Config:
     file = path / "bot.toml" if path.is_dir() else path
     if not file.is_file():
         raise RefusalError(replay_texts.NO_AGAINST, replay_texts.NO_AGAINST_HINT, {"path": file})
-    if (file.absolute().parent / ".env").exists():
-        return load(file)
-    return load(file, read_environment(config.folder, os.environ).variables)
+    try:
+        if (file.absolute().parent / ".env").exists():
+            return load(file)
+        return load(file, read_environment(config.folder, os.environ).variables)
+    except ConfigurationError as exc:
+        raise ConfigurationError(exc.problems, exc.language or config.bot.language) from exc
 
 
 def _replayed(config: Config, other: Config, wanted: Wanted, most: int | None, *, rehearsed: bool) -> Row:
@@ -238,7 +241,7 @@ def _show(config: Config, other: Config, told: Told, *, ids: bool) -> None:
     view = View(config, SystemClock().now(), console.width, names_in(rows, ("chat", "sender")), ids=ids)
     rehearsed = told["compared"] == "rehearsed"
     before = config.path.name if rehearsed else view.said(replay_texts.THEN)
-    after = other.path.name if other.path.parent == config.path.parent else str(other.path)
+    after = other.path.name if other.path.parent == config.path.parent else os.path.relpath(other.path)
     count = f"{told['messages']:,}"
     heading = view.said(replay_texts.REPLAYED, before=clean(before), after=clean(after), count=count)
     console.print(Styled(heading, "bold"), soft_wrap=True)

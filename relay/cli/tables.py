@@ -104,6 +104,14 @@ class View:
         told.truncate(max(6, (WIDEST if roomy else NARROWEST) - cell_len(beside)), overflow="ellipsis")
         return told.append(f" {beside}" if beside else "", "dim")
 
+    def moment(self, moment: object) -> str:
+        """A time of the contract's shape to the second, where there is room."""
+        try:
+            at = datetime.fromisoformat(str(moment)).astimezone(self._zone)
+        except (ValueError, OverflowError):
+            return ""
+        return at.strftime("%Y-%m-%d %H:%M:%S")
+
     def when(self, moment: object) -> str:
         """A time of the contract's shape, as short as it can be told apart."""
         try:

@@ -59,6 +59,10 @@ BODY_REMOVED = Text(
     "正文 {id} 当时读不出来；后来收下了，或者清理掉了",
     "body {id} could not be read; it was taken in since, or removed",
 )
+NO_BODY = Text("没有正文 {id}", "there is no body {id}")
+NO_BODY_HINT = Text(
+    "relay diagnose 列出读不出来的正文", "`relay diagnose` lists those that could not be read"
+)
 IDS = re.compile(r"R:\d+|(?<!\d)\d{10,}(?!\d)")
 """What looks like the id of a chat, a person or an account within a reason."""
 

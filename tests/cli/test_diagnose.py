@@ -211,7 +211,7 @@ def test_explain_knows_a_body_that_is_gone_from_one_that_never_was(relay: Relay,
     gone, never = relay("explain", "b1", *config), relay("explain", "b2", *config)
     assert (gone.code, never.code) == (1, 1)
     assert "后来收下了" in gone.err
-    assert "没有消息 b2" in never.err
+    assert "没有正文 b2" in never.err
 
 
 def test_status_names_the_last_body_that_could_not_be_read(relay: Relay, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -384,3 +385,41 @@ def test_a_delay_that_nobody_kept_of_then_is_no_difference(relay: Relay, tmp_pat
 
     asyncio.run(live())
     assert replayed(relay, tmp_path / "bot.toml")["changed"] == 0
+
+
+def test_what_the_bot_still_waits_for_has_not_timed_out(relay: Relay, tmp_path: Path) -> None:
+    """The database is old by now, and nobody has run the bot since."""
+
+    async def live() -> None:
+        (tmp_path / "plugins").mkdir()
+        (tmp_path / "plugins" / "form.py").write_text(FORM, "utf-8")
+        async with make_bot(folder=tmp_path, accounts=(ONE,), configured=True) as bot:
+            bot.simulator.say(EAST, ANN, "order")
+            await bot.work()
+
+    asyncio.run(live())
+    assert replayed(relay, tmp_path / "bot.toml")["changed"] == 0
+
+
+def test_what_is_wrong_with_the_other_file_is_told_in_the_bots_language(
+    relay: Relay, lived: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "own.toml"
+    config.write_text(lived.read_text("utf-8").replace("[chats]", '[bot]\nlanguage = "zh"\n[chats]'), "utf-8")
+    for name in ("relay.db", "relay.db-wal"):
+        if (lived.parent / name).exists():
+            shutil.copy(lived.parent / name, tmp_path / name)
+    (tmp_path / "bad.toml").write_text("x = [", "utf-8")
+    ended = relay("replay", "--config", str(config), "--against", str(tmp_path / "bad.toml"))
+    assert ended.code == 2
+    assert "个问题" in ended.err
+
+
+def test_the_other_file_is_called_by_its_path_from_here(
+    relay: Relay, lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other(lived, tmp_path / "new", LIVE)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    asked = ("--config", str(lived), "--since", LONG_AGO, "--against", "../new")
+    assert f"→ {Path('..', 'new', 'bot.toml')}" in relay("replay", *asked).out

@@ -35,11 +35,15 @@ SELECT o.message, d.plugin, d.rule, d.ordinal, d.kind, d.account, d.target, d.bo
 FROM live.occasions o JOIN live.deliveries d ON d.occasion = o.id
 WHERE o.kind = 'timeout' AND o.message IN (SELECT value FROM json_each(?)) ORDER BY d.id
 """
-# The next question whose time is over, but for one that this message answers: it was heard in time.
+# The next question whose time is over, but for one that this message answers, as it was heard in time; behind
+# the last message, what the live bot still waits for is over for nobody.
 _OVER = """
-DELETE FROM conversations WHERE id = (
-  SELECT id FROM conversations WHERE until <= :moment
+DELETE FROM main.conversations WHERE id = (
+  SELECT id FROM main.conversations c WHERE until <= :moment
     AND NOT (chat = :chat AND sender = :sender AND until > :heard_at)
+    AND (:said OR NOT EXISTS (
+      SELECT 1 FROM live.conversations l WHERE l.plugin = c.plugin AND l.chat = c.chat
+        AND l.sender = c.sender AND l.ear = c.ear AND l.message IS c.message))
   ORDER BY until, id LIMIT 1)
 RETURNING id, plugin, ear, chat, sender, account, handler, on_timeout, message, since, until
 """
@@ -126,7 +130,7 @@ def over(
 ) -> Question | None:
     """End the next question whose time is over at this moment, unless what is said now answers it."""
     chat, sender = (said.chat, said.sender) if said is not None else ("", "")
-    asked = {"moment": moment, "chat": chat, "sender": sender, "heard_at": heard_at}
+    asked = {"moment": moment, "chat": chat, "sender": sender, "heard_at": heard_at, "said": said is not None}
     row = ask.first(connection, _OVER, asked)
     return None if row is None else Question(*row)
 
