@@ -41,10 +41,21 @@ class Standing:
         self._running: dict[str, dict[str, Any]] = {}
         self._plugins: dict[str, Plugin] = {}
         self._noted: set[str] = set()  #: `plugin.handler` of those that held up others or ended a router
+        self._uncounted: list[str] | None = (
+            None  #: deaths, until the store has them; None: before anybody looked
+        )
         self._told = ""
 
     async def begin(self) -> None:
-        """Take up what an earlier router knew, and name what it died in."""
+        """Take up what an earlier router knew, and name what it died in; if it raises, it is called again."""
+        if self._uncounted is None:
+            self._uncounted = await self._named()
+        while self._uncounted:
+            await self._store.count(f"{DEATHS}:{self._uncounted[0]}", 1)
+            self._uncounted.pop(0)
+
+    async def _named(self) -> list[str]:
+        """The handlers that an earlier router died in, now that parking knows of them."""
         ran = [what for _, what in self._box.ending.ran if "." in what]
         self._note(*ran, *noted(await self._store.counters()))
         deaths = []
@@ -55,8 +66,7 @@ class Standing:
             deaths.append((plugin, Failure(DIED.format(handler=handler), file, line)))
         earlier = running_in(await self._store.meta(RUNNING))
         await self.parking.begin(self._store, deaths, self._mended(earlier))
-        for what in ran:
-            await self._store.count(f"{DEATHS}:{what}", 1)
+        return ran
 
     def _mended(self, earlier: Running) -> set[str]:
         """Those that are another version now than in the last router."""

@@ -11,6 +11,7 @@ from bots import EAST, entry, make_bot, receive, rule, said
 from routing.test_swap import version, write
 from structlog.testing import capture_logs
 
+from relay.errors import StorageError
 from relay.operating.running import as_they_run
 from relay.routing.blackbox import Ending
 from relay.routing.parking import MOST_FAILURES, WAITS, Failing, Failure, Parking, read
@@ -224,3 +225,28 @@ async def test_deaths_count_and_are_named_with_the_place_of_their_handler(
         assert told["error"] == {"message": reason, "file": file, "line": line}
         row = {"handler": handler, "blocked_ms": 0, "deaths": 5, "file": file, "line": line}
         assert told["handlers"] == [row]
+
+
+@rule
+async def test_a_death_counts_once_however_often_the_store_refuses_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, version("fine"))
+    async with make_bot(folder=tmp_path, configured=True) as bot:
+        standing, count, refused = bot.router.standing, bot.store.count, [1, 1]
+        assert standing is not None
+        standing._box.ending = Ending(frozenset({1}), ((1, "greeter.greet"),))
+
+        async def refusing(name: str, by: int) -> None:
+            if refused:
+                refused.pop()
+                raise StorageError("the disk is full")
+            await count(name, by)
+
+        monkeypatch.setattr(bot.store, "count", refusing)
+        for _ in range(2):
+            with pytest.raises(StorageError):
+                await standing.begin()
+        await standing.begin()
+        assert standing.parking._failing["greeter"].failures == 1
+        assert (await shown(bot))["handlers"][0]["deaths"] == 1
