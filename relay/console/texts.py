@@ -50,6 +50,13 @@ EXPLAIN = Text(
     "一条消息：每条规则怎么判断，它去了哪里", "one message: what every rule said, and where it went"
 )
 OPERATE = Text("重发或丢弃一个投递", "send a delivery again, or drop it")
+CONVERSATIONS = Text("等人回答的问题；结束其中一个", "questions that wait for an answer; end one of them")
+OCCASION = Text(
+    "消息以外叫过插件的一件事，例如定时", "what plugins were called for beside messages, such as a tick"
+)
+BODY = Text(
+    "一个读不出来的回调：何时来的、为什么", "a callback that could not be read: when it came, and why"
+)
 REHEARSE = Text("机器人会怎样对待一句话；什么也不发送", "what the bot would do with a text; nothing is sent")
 METRICS = Text(
     "给 Prometheus 的数字；也认 console.metrics_token",
@@ -58,6 +65,7 @@ METRICS = Text(
 OPENAPI = Text("全部接口的说明（OpenAPI）", "all of this, described for programs (OpenAPI)")
 TRY = Text("试一试", "Try it")
 SAME = Text(
-    "命令 relay status、messages、explain、deliveries、retry、discard 和 try 给出同样的内容。",
-    "The commands relay status, messages, explain, deliveries, retry, discard and try tell the same.",
+    "命令 relay status、messages、explain、deliveries、retry、discard、conversations 和 try 给出同样的内容。",
+    "The commands relay status, messages, explain, deliveries, retry, discard, conversations and try "
+    "tell the same.",
 )

@@ -27,6 +27,13 @@ def test_every_route_is_in_it_and_every_one_in_it_is_a_route(door: Door) -> None
     assert served(door) == {(path, method.upper()) for path, told in paths.items() for method in told}
 
 
+def test_the_page_names_every_path(ask: Ask) -> None:
+    _, page = ask("/")
+    listed = [operation.path for operation in OPERATIONS if operation.name != "discard"]
+    told = page.replace("{id}/retry · discard", "{id}/retry")
+    assert [path for path in listed if path not in told] == []
+
+
 def test_it_is_served_to_who_knows_the_password(ask: Ask, door: Door) -> None:
     assert ask("/api/openapi.json", {})[0] == 401
     assert ask("/api/openapi.json") == (200, document(door.config.chats))
