@@ -121,6 +121,14 @@ async def say(bot: Bot) -> None:
         ("return Reply('x', delay='soon')", "error: decide: delay: is not a duration (write "),
         ("return Reply('x', delay=-1)", "error: decide: delay= is a time to wait, and cannot be negative"),
         ("return Reply('x', delay=1e300)", "error: decide: delay= is too long"),
+        (
+            "return Reply('x', delay=dt.timedelta(4000))",
+            "error: decide: delay= is too long: 3650 days are the most",
+        ),
+        (
+            "return Reply('x', then=other, within=dt.timedelta(4000))",
+            "within= is too long: 3650 days are the most",
+        ),
         ("return Reply('x', delay=None)", "error: decide: delay is no length of time, but NoneType"),
         ("return Reply('x', delayed_time=1_800_000_000_000)", "delayed_time= is a time in unix seconds, and"),
         ("return Reply('x', delayed_time='9')", "delayed_time= is a time in unix seconds, not str"),

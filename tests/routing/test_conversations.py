@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bots import ANN, BEN, EAST, ONE, WEST, entry, make_bot, receive, rule, said
@@ -199,6 +200,41 @@ async def test_the_plugin_itself_ends_a_conversation(tmp_path: Path) -> None:
     again = PLUGIN.replace('    if message.text == "more":', ends + '    if message.text == "more":')
     async with form(tmp_path, again) as bot:
         assert await talk(bot, "order", "stop", "a lamp") == ["which one?", "and?", "on_message: a lamp"]
+
+
+@rule
+async def test_a_conversation_of_nobody_cannot_be_ended_and_the_trace_says_so(tmp_path: Path) -> None:
+    text = (
+        PLUGIN
+        + """
+@plugin.every("1m")
+async def tick(ctx: Context) -> object:
+    return [EndConversation(), EndConversation(chat="nowhere", sender="x"), EndConversation("R:1", "x")]
+"""
+    )
+    async with form(tmp_path, text) as bot:
+        await bot.work()
+        await bot.pass_time(60)
+        told = await bot.store.occasions.occasion(1)
+        lines: Any = (told or {})["trace"]
+        assert [(each["decision"], each["reason"]) for each in lines] == [
+            ("error", "it takes a chat and a sender to end a conversation"),
+            ("error", "nowhere is not in [chats]"),
+            ("end", "waits no longer for x in R:1"),
+        ]
+
+
+@rule
+async def test_a_question_where_the_plugin_runs_no_more_times_out_and_nobody_is_called(
+    tmp_path: Path,
+) -> None:
+    async with form(tmp_path) as bot:
+        await talk(bot, "order")
+        await bot.restart(f'[plugins.form]\nnot_chats = ["{EAST}"]\n')
+        await bot.pass_time(120)
+        (row,) = await bot.store.occasions.occasions()
+        assert (row["state"], row["reason"]) == ("skipped", f"plugins.form.not_chats: {EAST} is among them")
+        assert answers(bot) == ["which one?"]
 
 
 @rule

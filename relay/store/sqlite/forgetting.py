@@ -30,20 +30,39 @@ CUT_TRIES, CUT_PAUSE = 100, 0.05  # until nobody reads from the log
 Told = Callable[[float], None]
 
 _SAID = "SELECT id FROM messages WHERE sender = ?1 OR chat = ?1 ORDER BY id"
-# What plugins were called for because of them: a question without answer, an event that names them, and what
-# became of a delivery to them or of what they said.
-_THEIRS = """
-SELECT id FROM occasions INDEXED BY occasions_timeout WHERE kind = 'timeout' AND (sender = ?2 OR chat = ?2)
-UNION SELECT o.id FROM occasions o INDEXED BY occasions_event JOIN events e ON e.id = o.subject
-  WHERE o.kind = 'event' AND instr(e.raw, CAST(?2 AS BLOB))
-UNION SELECT o.id FROM occasions o JOIN deliveries d ON d.id = o.subject
-  WHERE o.kind = 'delivery' AND (d.target = ?2 OR d.message IN (SELECT value FROM json_each(?1)))
+# What plugins were called for because of what they said, of a delivery to them, of a question that they did
+# not answer, or of an event that names them; and because of what came of that.
+_FOLLOWING = """
+WITH RECURSIVE theirs (id) AS (
+  {seeds}
+  UNION SELECT o.id FROM theirs JOIN deliveries d ON d.occasion = theirs.id
+    JOIN occasions o ON o.kind = 'delivery' AND o.subject = d.id
+)
 """
-_OF_THEM = f"""
+_BY_WORDS = _FOLLOWING.format(
+    seeds="""
+  SELECT o.id FROM deliveries d JOIN occasions o ON o.kind = 'delivery' AND o.subject = d.id
+  WHERE d.message IN (SELECT value FROM json_each(?1))
+"""
+)
+_BY_PERSON = _FOLLOWING.format(
+    seeds="""
+  SELECT id FROM occasions INDEXED BY occasions_sender WHERE sender = ?1 AND sender <> ''
+  UNION SELECT id FROM occasions INDEXED BY occasions_chat WHERE chat = ?1 AND chat <> ''
+  UNION SELECT o.id FROM deliveries d JOIN occasions o ON o.kind = 'delivery' AND o.subject = d.id
+    WHERE d.target = ?1
+  UNION SELECT o.id FROM occasions o INDEXED BY occasions_event JOIN events e ON e.id = o.subject
+    WHERE o.kind = 'event' AND instr(e.raw, CAST(?1 AS BLOB))
+"""
+)
+_OF_WORDS = f"""{_BY_WORDS}
 SELECT id, state FROM deliveries WHERE message IN (SELECT value FROM json_each(?1))
 UNION SELECT id, state FROM deliveries WHERE entry IN (SELECT value FROM json_each(?1))
-UNION SELECT id, state FROM deliveries WHERE target = ?2
-UNION SELECT id, state FROM deliveries WHERE occasion IN ({_THEIRS})
+UNION SELECT id, state FROM deliveries WHERE occasion IN (SELECT id FROM theirs)
+"""
+_OF_PERSON = f"""{_BY_PERSON}
+SELECT id, state FROM deliveries WHERE target = ?1
+UNION SELECT id, state FROM deliveries WHERE occasion IN (SELECT id FROM theirs)
 """
 _CAME_BACK = """
 SELECT m.id, m.raw, coalesce(d.body, source.raw), a.echo IS m.id
@@ -69,7 +88,7 @@ _NOT_HANDLED = """
 UPDATE occasions SET state = 'skipped', reason = 'forgotten'
 WHERE state = 'waiting' AND (sender = ?1 OR chat = ?1)
 """
-_UNEXPLAINED_CALLS = f"DELETE FROM occasion_traces WHERE occasion IN ({_THEIRS})"
+_UNEXPLAINED_CALLS = "{theirs} DELETE FROM occasion_traces WHERE occasion IN (SELECT id FROM theirs)"
 _NAMELESS = """
 UPDATE occasions SET sender = '', chat = iif(chat = ?1, '', chat) WHERE sender = ?1 OR chat = ?1
 """
@@ -97,6 +116,7 @@ class Forgetting:
         self._connection.pragma("foreign_keys", True)
         self._connection.pragma("secure_delete", True)
         refuse_other_schema(int(str(self._connection.pragma("user_version"))))
+        self._emptied: set[int] = set()
         self.messages = [row[0] for row in ask.every(self._connection, _SAID, (wxid,))]
 
     def close(self) -> None:
@@ -109,13 +129,18 @@ class Forgetting:
 
     def deliveries(self) -> Counter[str]:
         """How many deliveries of what they said, or to them, stand in each state."""
-        return Counter(state for _, state in self._deliveries(self.messages))
+        words = ask.every(self._connection, _OF_WORDS, (json.dumps(self.messages),))
+        return Counter(
+            {**dict(words), **dict(ask.every(self._connection, _OF_PERSON, (self.wxid,)))}.values()
+        )
 
     def forget(self, now: int, told: Told) -> Counter[str]:
         """Remove it, a part at a time; how much of what. Raises `StorageError`."""
         done: Counter[str] = Counter()
         parts = [self.messages[at : at + AT_ONCE] for at in range(0, len(self.messages), AT_ONCE)] or [[]]
         try:
+            with self._transaction():
+                done.update(self._forget_calls(now))
             for number, part in enumerate(parts, 1):
                 with self._transaction():
                     done.update(self._forget(part, now))
@@ -148,23 +173,35 @@ class Forgetting:
             raise
         self._connection.execute("COMMIT")
 
-    def _deliveries(self, messages: Sequence[int]) -> list[tuple[int, str]]:
-        return ask.every(self._connection, _OF_THEM, (json.dumps(list(messages)), self.wxid))
-
     def _forget(self, messages: Sequence[int], now: int) -> Counter[str]:
+        words = json.dumps(list(messages))
+        found = ask.every(self._connection, _OF_WORDS, (words,))
+        self._connection.execute(_UNEXPLAINED_CALLS.format(theirs=_BY_WORDS), (words,))
+        return self._empty(found, messages, now)
+
+    def _forget_calls(self, now: int) -> Counter[str]:
+        """What was sent to them, and what plugins were called for because of them."""
+        found = ask.every(self._connection, _OF_PERSON, (self.wxid,))
+        self._connection.execute(_UNEXPLAINED_CALLS.format(theirs=_BY_PERSON), (self.wxid,))
+        return self._empty(found, (), now)
+
+    def _empty(
+        self, deliveries: Sequence[tuple[int, str]], messages: Sequence[int], now: int
+    ) -> Counter[str]:
+        """Drop what is still to be sent of it, and leave nothing in what has to stay."""
         database = self._connection
-        found = self._deliveries(messages)
-        numbers = json.dumps([number for number, _ in found])
+        numbers = json.dumps([number for number, _ in deliveries])
         asked = json.dumps([*messages, *self._echoes(numbers)])
         database.execute(_DISCARD, (numbers, now))
         discarded = database.changes()
         database.execute(_LONG_DONE, (numbers, now - ECHO_POSSIBLE))
         database.execute(_EMPTIED, (numbers,))
         database.execute(_UNEXPLAINED, (asked,))
-        database.execute(_UNEXPLAINED_CALLS, (asked, self.wxid))
         database.execute(_GONE, (asked,))
         database.execute(_SHELL, (asked, self.wxid))
-        return Counter(messages=len(messages), deliveries=len(found), discarded=discarded)
+        new = {number for number, _ in deliveries} - self._emptied
+        self._emptied |= new
+        return Counter(messages=len(messages), deliveries=len(new), discarded=discarded)
 
     def _echoes(self, deliveries: str) -> set[int]:
         """Our own messages in which it came back, by number or by its content."""
