@@ -15,8 +15,8 @@ from relay.store.protocol import Store
 from relay.wire.entries import ROOM_PREFIX
 
 NEVER_SEEN = Text(
-    "我们的账号从没见过它：没有它的消息、名字，也没有发给它并被接受的",
-    "none of our accounts has met it: it said nothing, has no name, and nothing of ours was accepted there",
+    "我们的账号从没见过它：没有它的消息和名字，发给它的也从没成功过",
+    "none of our accounts has met it: no message, no name, and nothing of ours was accepted there",
     "never_seen",
 )
 NO_ACCOUNT = Text(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from relay.authoring.handlers import Handler, described
 from relay.authoring.message import Message
 from relay.authoring.plugin import Plugin
 from relay.authoring.trace import Trace
+from relay.config import Duration
 from relay.errors import PluginError
 from relay.store.occasions import Question
 from relay.store.protocol import Store
@@ -139,8 +139,8 @@ def talks_of(
             found += _ends(plugin.name, place, each, resolve, trace)
         elif isinstance(each, Reply) and each.then is not None and place.chat:
             talk = _begin(plugin, place, message, each, now)
-            within = dt.timedelta(milliseconds=talk.within)
-            trace.note(plugin.name, each.rule, "ask", f"for {within}, the answer goes to {talk.handler}")
+            asked = f"for {Duration(talk.within)}, the answer goes to {talk.handler}"
+            trace.note(plugin.name, each.rule, "ask", asked)
             found.append(talk)
     return found
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bots import ANN, BEN, EAST, ONE, WEST, entry, make_bot, receive, rule, said
 
+from relay.cli import stored
 from relay.routing import conversations
 from relay.store.sqlite.forgetting import Forgetting
 from relay.testing import Bot
@@ -283,3 +284,12 @@ async def test_memory_lets_go_of_conversations_that_are_over(
         await receive(bot, entry("99", "a lamp", chat_wxid=customer, from_wxid=customer))
         await bot.router.drain()
         assert await bot.store.state("form", "orders") == ("1", None)
+
+
+@rule
+async def test_how_long_it_waits_is_told_as_it_is_written(tmp_path: Path) -> None:
+    async with form(tmp_path, PLUGIN.replace('within="2m", on', 'within="2d", on')) as bot:
+        await talk(bot, "order")
+        asked = [line["reason"] for line in await bot.store.trace(1) if line["decision"] == "ask"]
+        assert asked == ["for 2d, the answer goes to which"]
+        assert stored.told(str(asked[0]), "zh") == "2d 之内，回答交给 which"
