@@ -223,7 +223,9 @@ def _kind(value: object) -> str:
 
 
 def _chats(to: object) -> tuple[str, ...]:
-    several = (to,) if isinstance(to, str) else tuple(to) if isinstance(to, Iterable) else None
+    if isinstance(to, str):
+        to = (to,)
+    several = tuple(to) if isinstance(to, list | tuple | Iterable) else None
     strange = [to] if several is None else [each for each in several if not isinstance(each, str)]
     if several is None or strange:
         raise DecisionError(f"Forward takes chats, by names or ids, not {_kind(strange[0])}")

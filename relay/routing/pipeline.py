@@ -294,6 +294,22 @@ class Pipeline:
             return []
         return talks_of(call.loaded.plugin, outbox.about, decisions, self._resolve, own)
 
+    async def _taken(
+        self, call: Call, result: object, outbox: Outbox, own: Trace
+    ) -> tuple[Sequence[Decision], list[Talk], bool]:
+        """What it decided by what it returned, put into the outbox: all of it, or with an error nothing."""
+        if result is None:
+            return (), [], False
+        with self.calls.box.running(call.number, call.what):  # reading what it returned is its own doing
+            decisions = decisions_of(result)
+        if not decisions:
+            return (), [], False
+        await outbox.look_up(decisions)
+        with self.calls.box.running(call.number, call.what):
+            talks = self._talks(call, outbox, decisions, own)  # first: what it refuses, nobody takes
+            stopped = outbox.take(call.loaded.name, decisions, own, observe=call.loaded.observe)
+        return decisions, talks, stopped
+
     async def _decide(
         self, call: Call, page: StatePage, own: Trace, outbox: Outbox, trace: Trace
     ) -> bool | None:
@@ -305,12 +321,7 @@ class Pipeline:
             return None
         try:
             result = await self.calls.result(call)
-            with self.calls.box.running(call.number, call.what):  # reading what it returned is its own doing
-                decisions = decisions_of(result)
-            await outbox.look_up(decisions)
-            with self.calls.box.running(call.number, call.what):
-                talks = self._talks(call, outbox, decisions, own)  # first: what it refuses, nobody takes
-                stopped = outbox.take(call.loaded.name, decisions, own, observe=call.loaded.observe)
+            decisions, talks, stopped = await self._taken(call, result, outbox, own)
         except (asyncio.CancelledError, ExhaustedError):  # ours: a handler's own is told as an error of its
             page.tear_out()
             raise
