@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -83,6 +83,7 @@ COPIES = Text("副本", "copies")
 ECHO_OF = Text("是回声", "echo of")
 AHEAD = Text("前面", "ahead")
 AHEAD_COUNT = Text("本会话还有 {count} 条在等", "{count} of this chat wait before it")
+ANSWERED = re.compile(r"to a question: it goes to (\S+)")
 SUMMED_UP = re.compile(r"\d+ other rules: ")
 
 Told = Any
@@ -130,7 +131,7 @@ def _again(config: Config, told: Told, rule: str) -> Row:
         raise ConfigurationError(tuple(loading.problems), config.bot.language)
     clock = PastClock()
     with rehearsing(config, clock) as store, contextlib.redirect_stdout(sys.stderr):
-        lines, names = asyncio.run(_asked_again(config, store, clock, loading, int(told["id"][1:])))
+        lines, names = asyncio.run(_asked_again(config, store, clock, loading, told))
     wanted = [line for line in lines if not rule or line["rule"] == rule]
     if not wanted:
         near = {"rule": rule, "known": ", ".join(sorted({str(line["rule"]) for line in lines} - {""})[:20])}
@@ -139,15 +140,23 @@ def _again(config: Config, told: Told, rule: str) -> Row:
 
 
 async def _asked_again(
-    config: Config, store: RehearsedStore, clock: PastClock, loading: Loading, number: int
+    config: Config, store: RehearsedStore, clock: PastClock, loading: Loading, told: Told
 ) -> tuple[list[Row], dict[str, str]]:
+    number = int(told["id"][1:])
     kept = await store.kept(number)
     assert kept is not None  # noqa: S101 - it was told a moment ago
     clock.at = kept.received_at
     await store.begin_before(kept.received_at)
+    await store.ask_again(kept, answered_in(told["trace"]))
     rehearsal = build_rehearsal(config, store, clock, loading)
     lines = await rehearsal.again(message_of(kept, config.bot.zone), number)
     return lines, await Report(config, store, SystemClock()).names_told(lines)
+
+
+def answered_in(trace: Sequence[Told]) -> dict[str, str]:
+    """The plugins whose questions a message answered, and to which function it went."""
+    found = ((line["plugin"], ANSWERED.fullmatch(line["reason"])) for line in trace)
+    return {plugin: goes_to[1] for plugin, goes_to in found if goes_to is not None}
 
 
 def _show(config: Config, told: Told, *, ids: bool) -> None:

@@ -36,6 +36,7 @@ DECISIONS = {
     "stop": Text("到此为止", "stop"),
     "error": Text("出错", "error"),
     "set_aside": Text("搁置", "set aside"),
+    "parked": Text("搁置", "parked"),
     "would": Text("本会", "would"),
     "ask": Text("提问", "ask"),
     "answer": Text("回答", "answer"),

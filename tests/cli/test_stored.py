@@ -25,6 +25,7 @@ STORE = Path(__file__).parents[2] / "relay" / "store" / "sqlite"
             "h：str 不是决定：写 Reply(…)（p.py:7）",
         ),
         ("h: KeyError at p.py:9, x.py:2", "h：KeyError（p.py:9, x.py:2）"),
+        ("to a question: it goes to which", "回答了提问，交给 which"),
         ("many(): contains: none of 价格", "many()：contains：没有 价格"),
         (
             "did not load: p.py:1: ImportError (did you mean `Reply`?)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Never, TypeVar
 
@@ -18,10 +18,12 @@ from relay.store.sqlite.agenda import Agenda
 from relay.store.sqlite.connection import BUSY_TIMEOUT
 from relay.store.sqlite.reading import ReadOnlyDatabase, address_of
 from relay.store.sqlite.transactions import A, Bulk, Work
-from relay.store.values import NewDelivery, Routing, StoredMessage
+from relay.store.values import NewDelivery, Routing, StoredMessage, Talk
+from relay.wire.entries import ROOM
 
 T = TypeVar("T")
 
+FOR_AN_ANSWER = 172_800_000  # ms around a message in which it answers, whatever clock told its time
 COPIED = ("plugin_state", "conversations")
 EMPTY = ("occasions",)  # what a rehearsal would queue there comes to nothing
 _SCHEMA = (
@@ -99,6 +101,16 @@ class RehearsedStore(SqliteStore):
         if said is not None:
             heard_at = said.received_at if not said.late else await self.occasions.heard_at(said.id) or 0
         return await self._db.write(lambda db: replaying.over(db, moment, said, heard_at))
+
+    async def ask_again(self, answer: StoredMessage, asked: Mapping[str, str]) -> None:
+        """Let the questions wait that this message answered, by plugin and function."""
+        ear = "" if answer.chat_type == ROOM else answer.account
+        at = min(answer.received_at, answer.time)
+        talks = [
+            Talk(plugin, answer.chat, answer.sender, ear, answer.account, handler, within=FOR_AN_ANSWER)
+            for plugin, handler in asked.items()
+        ]
+        await self._db.write(lambda db: conversations.apply(db, talks, at - FOR_AN_ANSWER // 2))
 
     async def decided_afterwards(self, messages: Sequence[int]) -> dict[int, list[NewDelivery]]:
         """What was decided once questions that these messages led to had waited in vain."""
