@@ -203,12 +203,15 @@ class Pipeline:
         if self.talks and (answer := await self._answer(said, message, loaded, outbox, trace)) is not None:
             return answer
         several = len(loaded.bound.messages) > 1
-        for handler, choice in loaded.bound.messages:
+        asked = iter(loaded.bound.messages)
+        for handler, choice in asked:
             match = choice.ask(message)
             if isinstance(match, str):
                 trace.note(loaded.name, "", "no", f"{handler.name}(): {match}" if several else match)
                 continue
             if await self.call(said, loaded, handler, outbox, trace, match):
+                for later, _ in asked:
+                    trace.note(loaded.name, "", "no", f"{later.name}(): {handler.name}() stopped it before")
                 return True
         return False
 

@@ -170,3 +170,18 @@ async def test_of_several_handlers_the_trace_says_which_was_not_called(tmp_path:
             r"tell(): regex: no match of 订单 ?(?P<no>\d+)",
             "keep(): types: text is not among file",
         ]
+
+
+@rule
+async def test_handlers_behind_the_one_that_stops_are_told_to_have_been_stopped(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    text = "from relay import Plugin, Stop\nplugin = Plugin('two')\n"
+    for name, returned in (("first", "Stop()"), ("second", "None")):
+        text += f"@plugin.on_message()\nasync def {name}(message, ctx):\n    return {returned}\n"
+    (tmp_path / "plugins" / "two.py").write_text(text, "utf-8")
+    async with make_bot(folder=tmp_path, configured=True) as bot:
+        bot.simulator.say(EAST, ANN, "hi")
+        await bot.work()
+        told = [line for line in await bot.store.trace(1) if line["plugin"] == "two"]
+        assert [line["decision"] for line in told] == ["stop", "no"]
+        assert told[1]["reason"] == "second(): first() stopped it before"
