@@ -10,18 +10,18 @@ from relay.config import Config
 from relay.config.chats import is_chat_id
 from relay.config.problems import Location, key_path, shown
 from relay.errors import Problem
-from relay.language import Said, Text
+from relay.language import Said, Text, Words
 from relay.store.protocol import Store
 from relay.wire.entries import ROOM_PREFIX
 
 NEVER_SEEN = Text(
-    "我们的账号从没见过它：没有它的消息和名字，发给它的也从没成功过",
-    "none of our accounts has met it: no message, no name, and nothing of ours was accepted there",
+    "我们的账号从没见过它：没有它的消息和名字，发给它的也从没成功过{more}",
+    "none of our accounts has met it: no message, no name, and nothing of ours was accepted there{more}",
     "never_seen",
 )
 NO_ACCOUNT = Text(
-    "不是我们的账号：平台没有列出它，也没有收到过它的回调",
-    "is no account of ours: the platform does not list it, and no callback came for it",
+    "不是我们的账号：平台没有列出它，也没有收到过它的回调{more}",
+    "is no account of ours: the platform does not list it, and no callback came for it{more}",
     "never_seen",
 )
 NEAREST = Text("是不是想写 `{id}`{called}？", "did you mean `{id}`{called}?")
@@ -30,6 +30,10 @@ CHECK = Text(
     "对一对 id；确实没错的话，第一次有消息后就不再提醒",
     "compare it; if it is right, this ends with the first message",
 )
+
+MORE = Text("；这个列表里这样的另有 {count} 个", "; {count} more of this list are like that")
+MOST_TOLD = 3
+"""Ids of one list that are told."""
 
 CHATS = frozenset({"chats", "not_chats", "senders", "not_senders", "from", "to", "between", "forward_to"})
 """Keys of any plugin at which ids stand; at others, only a room's id is taken for one."""
@@ -56,16 +60,27 @@ async def never_met(config: Config, store: Store) -> list[Problem]:
         return []
     near = _Near(await store.acquaintances(), {each.wxid for each in places.values()})
     named = {wxids[0]: name for name, wxids in config.chats.names.items() if len(wxids) == 1}
+    unmet = [each for each in places.values() if each.wxid in (others if each.account else strangers)]
     return [
         Problem(
             place.path,
-            NO_ACCOUNT if place.account else NEVER_SEEN,
+            (NO_ACCOUNT if place.account else NEVER_SEEN).filled(more=more),
             shown(place.wxid, place.path),
             near.hint(place.wxid, named.get(place.wxid, "")),
         )
-        for place in places.values()
-        if place.wxid in (others if place.account else strangers)
+        for place, more in _first_of_each_list(unmet)
     ]
+
+
+def _first_of_each_list(places: Iterable[_Place]) -> Iterator[tuple[_Place, Words]]:
+    """A few of each list, the last of them with how many there are more."""
+    lists: defaultdict[str, list[_Place]] = defaultdict(list)
+    for place in places:
+        lists[place.path.rpartition("[")[0] or place.path].append(place)
+    for listed in lists.values():
+        told, more = listed[:MOST_TOLD], len(listed) - MOST_TOLD
+        for place in told:
+            yield place, MORE.filled(count=more) if more > 0 and place is told[-1] else ""
 
 
 def _places(config: Config) -> Iterator[_Place]:

@@ -223,3 +223,14 @@ def test_what_is_switched_off_and_what_nobody_could_have_met_is_not_told(
 def test_a_database_that_cannot_tell_is_no_problem_of_the_configuration(relay: Relay, run_once: Path) -> None:
     (run_once.parent / "relay.db").write_bytes(b"no database" * 1000)
     assert strangers(relay, run_once, f'{RULE}chats = ["R:404"]\n') == {}
+
+
+def test_of_a_list_of_strangers_a_few_are_told_and_how_many_more_there_are(
+    relay: Relay, run_once: Path
+) -> None:
+    listed = ", ".join(f'"R:40{number}"' for number in range(10))
+    with run_once.open("a", encoding="utf-8") as file:
+        file.write(f"{RULE}chats = [{listed}]\n")
+    told = relay("check", "--config", str(run_once), "--json").json()["warnings"]
+    found = [each["message"] for each in told if each["code"] == "never_seen"]
+    assert [("另有 7 个" in each) for each in found] == [False, False, True]
