@@ -63,7 +63,7 @@ def test_scopes_of_a_thousand_chats_each_are_compared_by_one_of_them() -> None:
 @pytest.mark.parametrize("stop", [True, False])
 def test_what_many_rules_send_is_counted_in_a_bounded_number_of_steps(stop: bool) -> None:
     forwarding = {"chats": ["R:1"], "stop": stop, "reply": ""}
-    tables = rules(*({**forwarding, "equals": [f"w{n}"], "forward_to": [f"R:{n}"]} for n in range(2, 402)))
-    around = Surroundings(per_minute=50)
-    few, many = (steps(some, lambda each: fan_out(each, around)) for some in (tables[:200], tables))
+    tables = rules(*({**forwarding, "equals": [f"w{n}"], "forward_to": [f"R:{n}"]} for n in range(2, 202)))
+    around = Surroundings(per_minute=30)
+    few, many = (steps(some, lambda each: fan_out(each, around)) for some in (tables[:100], tables))
     assert many < 2.6 * few

@@ -166,7 +166,7 @@ def test_what_one_route_does_not_want_is_not_added_to_what_another_does() -> Non
     assert told(*routes(other, there), per_minute=1) == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_routes_are_told_where_one_message_goes_to_several_and_only_there(seed: int) -> None:
     chance, warned = Random(seed), 0
     for _ in range(20):
