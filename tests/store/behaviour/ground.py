@@ -17,5 +17,8 @@ class Ground(Protocol):
     def crash(self) -> None:
         """End the process that has it open, whatever it was about to do."""
 
+    def forget(self, wxid: str, now: int) -> None:
+        """Let an operator have a person forgotten, beside the process that has it open."""
+
     def clear(self) -> None:
         """Leave nothing behind."""

@@ -41,7 +41,7 @@ class Sent:
     """One delivery."""
 
     id: int
-    message: int
+    message: int | None
     kind: DeliveryKind
     account: str
     target: str
@@ -62,6 +62,12 @@ class Sent:
     retry_at: int = 0
     settle_at: int | None = None
     attempts: list[Attempt] = field(default_factory=list)
+    plugin: str = "plugin"
+    depth: int = 0  #: changes of deliveries that led to it
+    steps: list[tuple[DeliveryState, int]] = field(default_factory=list)  #: each with its place in line then
+
+    def __post_init__(self) -> None:
+        self.steps.append((self.state, self.position))
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -72,6 +78,7 @@ class Sent:
         """Take a step that the state machine has."""
         assert (self.state, to) in STEPS, f"{self.state} to {to} is no step"
         self.state = to
+        self.steps.append((to, self.position))
         self.updated_at = now
         if to not in (_S.ACCEPTED, _S.UNKNOWN):
             self.settle_at = None

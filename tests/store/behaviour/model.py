@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from store.behaviour.called import Calls
 from store.behaviour.kept import Attempt, Heard, Sent
 
 from relay.sending.outcomes import FORWARD_WINDOW
@@ -50,6 +51,7 @@ class Model:
         self.begun: list[Attempt] = []  #: likewise
         self.heard: list[Heard] = []  #: likewise
         self.told: list[int] = []  #: likewise
+        self.calls = Calls()
         self.positions = 0
         self.epoch = 0
 
@@ -299,6 +301,7 @@ class Model:
 
     def note_gap(self, begins: int, ends: int) -> None:
         """Silence while nobody listened confirms nothing."""
+        self.calls.gaps.append(begins)
         for each in self.deliveries.values():
             if each.state is _S.ACCEPTED and each.settle_at is not None and each.settle_at > begins:
                 each.settle_at += ends - begins
@@ -342,9 +345,10 @@ class Model:
         each = self.deliveries.get(number)
         if each is None or each.state not in (_S.HELD, _S.FAILED, _S.EXPIRED):
             return False
-        each.move(_S.QUEUED, now)
         self.positions += 1
-        each.position, each.spent, each.spoken, each.doubtful = self.positions, 0, False, False
+        each.position = self.positions
+        each.move(_S.QUEUED, now)
+        each.spent, each.spoken, each.doubtful = 0, False, False
         each.retry_at, each.due_at, each.expires_at, each.evidence = 0, now, now + EXPIRE_AFTER, None
         for attempt in each.attempts:
             attempt.cleared = True

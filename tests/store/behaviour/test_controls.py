@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
+from typing import ClassVar
 
 import apsw
 import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from store.behaviour.test_sqlite import SLOW, SqliteMachine
+from store.behaviour.machine import StoreMachine
+from store.behaviour.test_sqlite import SLOW, SqliteCalling, SqliteMachine
 
-from relay.store.sqlite import sending, signals
+from relay.store.sqlite import conversations, forgetting, occasions, remembering, sending, signals
 
 SOON = settings(
     SLOW,
@@ -26,6 +28,8 @@ SOON = settings(
 @dataclass(frozen=True)
 class Guard:
     """A condition of a statement, and what stands there once it is taken out."""
+
+    machine: ClassVar[type[StoreMachine]] = SqliteMachine
 
     name: str
     module: ModuleType
@@ -67,9 +71,29 @@ GUARDS = (
 """Those whose absence was seen to show; more belong here."""
 
 
+class Beside(Guard):
+    """One of what plugins are called for beside messages."""
+
+    machine = SqliteCalling
+
+
+GUARDS_BESIDE = (
+    Beside("an occasion is handled once", occasions, "_FINISH", " AND state = 'waiting'"),
+    Beside("a tick is queued by whoever was first", occasions, "_TICKED", " AND next_at = ?", " AND ? > 0"),
+    Beside("an attempt is given back where it waits", occasions, "_GIVE_BACK", "attempts - 1", "attempts"),
+    Beside("what waits may be the answer", conversations, "_OVER", "w.heard_at < c.until", "0"),
+    Beside("a time-out needs its handler", conversations, "_TIMED_OUT", " AND on_timeout <> ''"),
+    Beside("an end is of one account", conversations, "_END", "(?4 IS NULL OR ear = ?4)", "(?4 OR 1)"),
+    Beside("a number whose time is over begins anew", remembering, "_ADD", "expires_at <= ?5", "0 AND ?5"),
+    Beside(
+        "who is forgotten is called for no more", forgetting, "_NOT_HANDLED", "state = 'waiting' AND", "0 AND"
+    ),
+)
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("guard", GUARDS, ids=lambda each: each.name.replace(" ", "_"))
+@pytest.mark.parametrize("guard", [*GUARDS, *GUARDS_BESIDE], ids=lambda each: each.name.replace(" ", "_"))
 def test_a_guard_that_is_missing_is_missed(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard.module, guard.statement, guard.taken_out())
     with pytest.raises((AssertionError, apsw.ConstraintError)):
-        run_state_machine_as_test(SqliteMachine, settings=SOON)
+        run_state_machine_as_test(guard.machine, settings=SOON)

@@ -15,14 +15,17 @@ import pytest
 from faults.parts import parts
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
+from store.behaviour.calling import Calling
 from store.behaviour.coincidences import Coincidences
 from store.behaviour.ground import Ground
+from store.behaviour.machine import StoreMachine
 
 from relay.simulator.clockwork import ManualClock
 from relay.store.sqlite import SqliteStore
+from relay.store.sqlite.forgetting import Forgetting
 
 SLOW = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
-QUICK = settings(SLOW, max_examples=30, stateful_step_count=25, derandomize=True)
+QUICK = settings(SLOW, stateful_step_count=25, derandomize=True)
 LONG = settings(SLOW, stateful_step_count=40, print_blob=True)
 EXAMPLES = int(os.environ.get("RELAY_EXAMPLES", "900"))
 PART = 150  # of them: about a minute
@@ -59,6 +62,11 @@ class SqliteGround:
         shutil.copyfile(left, self._path)
         shutil.copyfile(f"{left}-wal", f"{self._path}-wal")
 
+    def forget(self, wxid: str, now: int) -> None:
+        person = Forgetting(self._path, wxid)
+        person.forget(now, lambda _: None)
+        person.close()
+
     def clear(self) -> None:
         shutil.rmtree(self._folder)
 
@@ -70,11 +78,22 @@ class SqliteMachine(Coincidences):
         return SqliteGround()
 
 
-def test_the_store_does_what_the_model_does() -> None:
-    run_state_machine_as_test(SqliteMachine, settings=QUICK)
+class SqliteCalling(Calling):
+    """The same with what plugins are called for beside messages."""
+
+    def lay(self) -> Ground:
+        return SqliteGround()
+
+
+@pytest.mark.parametrize(("machine", "examples"), [(SqliteMachine, 20), (SqliteCalling, 10)])
+def test_the_store_does_what_the_model_does(machine: type[StoreMachine], examples: int) -> None:
+    run_state_machine_as_test(machine, settings=settings(QUICK, max_examples=examples))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("part", "examples"), PARTS)
-def test_the_store_does_what_the_model_does_in_many_more_orders(part: int, examples: int) -> None:
-    run_state_machine_as_test(SqliteMachine, settings=settings(LONG, max_examples=examples))
+@pytest.mark.parametrize("machine", [SqliteMachine, SqliteCalling])
+def test_the_store_does_what_the_model_does_in_many_more_orders(
+    machine: type[StoreMachine], part: int, examples: int
+) -> None:
+    run_state_machine_as_test(machine, settings=settings(LONG, max_examples=examples // 2))
