@@ -112,6 +112,7 @@ async def ordeal(folder: Path, rounds: int, kills: int, whole: int) -> None:
             await playing
         done = 4 * rounds * len(PLACES)
         await until(lambda: sum(map(len, decided(bot).values())) >= done, 60)
+        await until(lambda: bool(read(bot, "SELECT 1 FROM plugin_state WHERE key = 'ticks'")), 60)
         await bot.stop()
         check(bot, rounds)
 
