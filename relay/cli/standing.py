@@ -18,7 +18,7 @@ UNTRIED = Text(
 )
 LEFT = Text("旧版本没有结束：{what}", "an earlier version goes on: {what}")
 BLOCKED = Text("{handler} 占住事件循环共 {seconds} 秒", "{handler} blocked the loop for {seconds} s in all")
-DIED = Text("路由进程在 {handler} 里退出过 {count} 次", "the router died in {handler}: {count} times")
+DIED = Text("路由进程在 {handler} 里退出过 {count} 次", "deaths of the router in {handler}: {count}")
 SLIGHT = 1_000  # ms of blocking that nobody need be told of
 
 
