@@ -50,6 +50,7 @@ class Standing:
         """Take up what an earlier router knew, and name what it died in; if it raises, it is called again."""
         if self._uncounted is None:
             self._uncounted = await self._named()
+        await self._tell()  # before any of them starts: who ends the router in that is known by its version
         while self._uncounted:
             await self._store.count(f"{DEATHS}:{self._uncounted[0]}", 1)
             self._uncounted.pop(0)
@@ -129,6 +130,9 @@ class Standing:
         for what, milliseconds in self._box.blocking.taken().items():
             self._note(what)
             await self._store.count(f"{BLOCKED}:{what}", milliseconds)
+        await self._tell()
+
+    async def _tell(self) -> None:
         told = json.dumps(self._running)
         if told != self._told:
             await self._store.set_meta(RUNNING, told)

@@ -152,6 +152,22 @@ async def test_a_version_that_was_saved_while_the_bot_was_down_is_not_parked_eit
         assert said(bot, EAST)[-1] == "mended"
 
 
+@rule
+async def test_a_new_version_whose_start_ends_every_router_is_parked(tmp_path: Path) -> None:
+    write(tmp_path, version("one"))
+    async with make_bot(folder=tmp_path, configured=True) as bot:
+        await say(bot, "hi")
+        await bot.pass_time(2)
+        write(tmp_path, version("two"))
+        for _ in range(MOST_FAILURES + 1):  # the first is the swap's: by then it was another version
+            await bot.restart()
+            standing = bot.router.standing
+            assert standing
+            standing._box.ending = Ending(frozenset(), ((-1, "greeter.start"),))
+            await standing.begin()  # and no further: none of them gets to keep anything
+        assert standing.parking.refusal("greeter")
+
+
 async def shown(bot: Bot) -> dict[str, Any]:
     """What `relay plugins` and `relay status` tell of the greeter, whose file loads."""
     await bot.store.beat("router", 1, {})
