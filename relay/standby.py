@@ -30,7 +30,7 @@ CHECK = "check"
 """A role that begins and ends with one look at files; see `relay/supervisor/check.py`."""
 TRIAL = "relay.supervisor.trial"
 NEEDS = {
-    "receiver": ("relay.receiving.door", *HTTP),
+    "receiver": ("relay.receiving.door", "relay.store.spool", *HTTP),
     "router": (
         "relay.routing.router",
         "relay.routing.pipeline",
@@ -38,12 +38,15 @@ NEEDS = {
         "relay.authoring.state",
         "relay.routing.calls",
         "relay.routing.blackbox",
+        "relay.routing.swap",
+        "relay.routing.uptake",
     ),
     "sender": (
         "relay.sending.sender",
         "relay.sending.client",
         "relay.sending.attempts",
         "relay.sending.lanes",
+        "relay.sending.retention",
     ),
     "console": ("relay.console.app", *HTTP),
     CHECK: (TRIAL,),

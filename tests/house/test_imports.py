@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -146,3 +148,23 @@ def test_a_shipped_plugin_uses_the_door_that_everyone_has(path: Path) -> None:
 )
 def test_the_rule_itself_tells_up_from_down(part: str, other: str, allowed: bool) -> None:
     assert may_import(part, other) is allowed
+
+
+def _imported_in_functions(path: Path) -> Iterator[str]:
+    for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from (
+                str(node.module)
+                for node in ast.walk(function)
+                if isinstance(node, ast.ImportFrom) and str(node.module).startswith("relay.")
+            )
+
+
+def test_whatever_a_role_imports_once_it_runs_is_loaded_before_it_is_forked() -> None:
+    """A role that is forked from a program must not read the half of another one from the disk."""
+    late = {
+        each for name in ("process", "roles") for each in _imported_in_functions(ROOT / f"relay/{name}.py")
+    }
+    code = "import sys; from relay.standby import NEEDS, load; load(NEEDS); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert late - set(loaded.split()) == {"relay.operating.rehearsal"}  # of commands, and no role's
