@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -180,7 +181,7 @@ class Intake:
         self._looked_at = now
         ours = [journal.path for journal in self._journals]
         found = [path for path in self._all() if path not in ours]
-        self._alone = not found
+        self._alone = not any(map(_ours, found))  # what is another user's nobody here will ever read
         adopted = [journal for path in found if (journal := Journal.adopt(path)) is not None]
         if adopted:
             await self._go_on_with(adopted)
@@ -388,3 +389,9 @@ class Intake:
             except StorageError:
                 self.uncounted[name] += times
                 return
+
+
+def _ours(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return path.lstat().st_uid == os.geteuid()
+    return False

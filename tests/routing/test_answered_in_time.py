@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,15 @@ async def test_a_receiver_tells_of_the_first_that_is_not_taken_in(tmp_path: Path
 
         await eventually(all_in)
         assert len(await bot.store.messages()) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can leave a file of somebody else's")
+@rule
+async def test_a_journal_of_another_users_holds_up_no_time_out(tmp_path: Path) -> None:
+    async with form(tmp_path, SHORT) as bot:
+        ours = bot.receiver._journal.journal.path
+        left = ours.with_name(f"{ours.stem.rpartition('-')[0]}-0000ffff{ours.suffix}")
+        left.write_bytes(b"")
+        os.chown(left, 12345, 12345)
+        await bot.receiver.taken_in()
+        assert bot.receiver.note().keys() == {"taken_in"}
