@@ -247,6 +247,7 @@ class Pipeline:
         match: Mapping[str, str] = NO_GROUPS,
     ) -> bool | None:
         """Call one handler; true when it stopped what is said, None when it failed."""
+        await self._refusals.ready(said.number)
         page, own = self._memory.book.open(outbox), Trace(trace.most)
         ctx = self._context(said, loaded, page, own, match)
         given = () if said.given is None else (said.given,)

@@ -23,11 +23,18 @@ class Refusals:
         That it is, too, where it alone is refused time and again: what it asks for is the reason then.
         """
         found = refusal(exc)
+        if found is not None:
+            self._times.setdefault(number, 0)
         if found is not None and await self._obeys():
             self._times[number] += 1
             if self._times[number] >= MOST:
                 return None
         return found
+
+    async def ready(self, number: int) -> None:
+        """Raise `StorageError` while the store still refuses: nobody is called once more in vain."""
+        if number in self._times:
+            await self._store.meta("origin")
 
     def over(self, number: int) -> None:
         """That message needs no further try."""

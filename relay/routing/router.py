@@ -82,6 +82,7 @@ class Router:
         self._queues: dict[Conversation, deque[Identified]] = {}
         self._ready: deque[Conversation] = deque()
         self._deferred: set[Conversation] = set()
+        self._next: set[Conversation] = set()  # as soon as the room is free
         self._in_rooms: set[str] = set()  # where one of them is in hand, whoever of ours heard it
         self._box = box or BlackBox()
         self._held: deque[Conversation] = deque()  # conversations that begin with a suspect
@@ -250,7 +251,9 @@ class Router:
 
     async def _start_ready(self) -> bool:
         """Claim the first message of every conversation that is free, as far as there is room."""
-        self._ready.extendleft(self._deferred)  # first: what another ear of the room hears might never end
+        self._ready.extendleft(self._next)  # first: what another ear of the room hears might never end
+        self._ready.extend(self._deferred)  # last: each asks the store again
+        self._next.clear()
         self._deferred.clear()
         chosen: list[Identified] = []
         room = self._room()
@@ -294,6 +297,9 @@ class Router:
             turn = await self._turn(queue[0])
             if turn == "now":
                 return queue[0]
+            if turn == "next":
+                self._next.add(conversation)
+                return None
             if turn == "later":
                 self._deferred.add(conversation)
                 return None
@@ -309,7 +315,7 @@ class Router:
         if (
             head.chat in self._in_rooms
         ):  # by another ear: what it decides is in order, and counts for this one
-            return "later"
+            return "next"
         if self._acting.get(head.chat) == head.account:
             return "now"
         turn = await self._insist(lambda: self._store.turn(head.id))

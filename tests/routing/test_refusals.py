@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,45 @@ async def test_a_tick_that_is_refused_is_handled_once_the_store_obeys_again(
         bot.clock.jump(60)
         await work_on(bot)
         assert await bot.store.state("aaa", "ticks") == ("1", None)
+
+
+POST = """
+import pathlib
+from relay import Plugin
+plugin = Plugin("Aaa")
+
+@plugin.on_message()
+async def post(message, ctx):
+    with pathlib.Path("{log}").open("a") as log:
+        log.write("posted ")
+"""
+
+
+@rule
+async def test_while_the_store_refuses_nobody_is_called_again_and_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = folder / "posted"
+    (folder / "plugins" / "Aaa.py").write_text(POST.format(log=log))
+    async with make_bot(folder=folder, configured=True) as bot:
+        bot.simulator.say(EAST, ANN, "hi")
+        await bot.work()
+        log.unlink()
+        refusals = list[str]()
+
+        def refusing(read: Callable[..., Any]) -> Callable[..., Any]:
+            async def refuse(*asked: str) -> Any:
+                refusals.append(asked[-1])
+                if len(refusals) <= 8:
+                    raise StorageError("disk I/O error")
+                return await read(*asked)
+
+            return refuse
+
+        monkeypatch.setattr(router, "WAITS", (0.1,))
+        monkeypatch.setattr(bot.store, "state", refusing(bot.store.state))
+        monkeypatch.setattr(bot.store, "meta", refusing(bot.store.meta))
+        bot.simulator.say(EAST, ANN, "hi")
+        await work_on(bot)
+        assert len(refusals) > 8
+        assert log.read_text() == "posted posted "
