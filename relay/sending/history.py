@@ -123,6 +123,8 @@ class History:
         about_us = ending.code in CONFIGURATION_CODES | TOKEN_CODES
         if ending.outcome is AttemptOutcome.REFUSED and not about_us:
             return Word.REFUSED
+        if self.rests():  # asked at the same time as what has told us already
+            return Word.SILENT
         rest = RESTS[min(self._rests, len(RESTS) - 1)]
         self._rests += 1
         self._rests_until = self._clock.steady() + rest

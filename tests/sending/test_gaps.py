@@ -324,3 +324,18 @@ async def test_a_chat_in_which_more_was_said_than_is_read_at_once_is_read_to_its
         await be_deaf(bot, *"abcdefg")
         assert said(bot, WEST) == ["hello", *"abcdefg"]
         assert await bot.store.repairs(1) == []
+
+
+@rule
+async def test_calls_that_are_refused_together_make_one_rest() -> None:
+    rooms = {f"R:{number}": (ONE, BEN) for number in range(4)}
+    async with make_bot(REPLY, rooms=rooms, configured=True) as bot:
+        await greet(bot, *rooms)
+        bot.simulator.faults.add(Fault(Kind.ERRCODE, path=LOG, errcode=407, times=None))
+        with capture_logs() as logs:
+            await beat(bot)
+            bot.clock.jump(60)
+            await beat(bot)
+            for _ in range(8):
+                await bot.pass_time(1)
+        assert [each["seconds"] for each in logs if each["event"] == "log_not_told"] == [10]
