@@ -301,6 +301,7 @@ def build_sender(config: Config, store: Store, clock: Clock, transport: Transpor
         forward_batch=delivery.forward_batch,
         send_batch=delivery.send_batch,
         given_names=_given_names(config),
+        chats=sorted({wxid for wxids in config.chats.names.values() for wxid in wxids}),
         platform_ips=config.server.platform_ips,
     )
     lanes = Lanes(Pace(delivery.per_minute, int(delivery.min_interval), delivery.jitter))

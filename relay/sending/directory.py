@@ -41,9 +41,9 @@ class Directory:
         client: Client,
         store: Store,
         clock: Clock,
+        chats: Iterable[str] = (),
         *,
         addresses: bool = False,
-        chats: Iterable[str] = (),
     ) -> None:
         """`addresses` asks where callbacks come from, too; rooms of `chats` are named at once."""
         self._client = client

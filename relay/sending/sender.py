@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, takewhile
 
@@ -52,6 +52,7 @@ class SenderSettings:
     forward_batch: int
     send_batch: int
     given_names: Mapping[str, str] = field(default_factory=dict)  #: of [chats], by wxid
+    chats: Collection[str] = ()  #: whose names are asked for before anybody speaks
     platform_ips: bool = False  #: whether the receiver goes by the platform's list of its servers
 
 
@@ -67,8 +68,7 @@ class Sender:
         self._clock = clock
         self._settings = settings
         self._notices = Notices(Names(store, clock, settings.given_names))
-        given = settings.given_names
-        self._directory = Directory(client, store, clock, addresses=settings.platform_ips, chats=given)
+        self._directory = Directory(client, store, clock, settings.chats, addresses=settings.platform_ips)
         history = History(client, store, clock)
         self._lookup = Lookup(store, history, clock, settings.lookup)
         self._gaps = Gaps(store, history, clock, settings.repair_calls)

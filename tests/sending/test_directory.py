@@ -111,7 +111,8 @@ async def test_the_rooms_of_the_configuration_are_named_before_anybody_speaks() 
     async with a_bot() as bot:
         await bot.pass_time(3)
         assert await known(bot) == {ONE: "Assistant"}
-    async with Bot(f'[chats]\neast = "{EAST}"\nann = "{ANN}"\n', accounts=(ONE,)) as bot:
+    several = f'[chats]\neast = ["{EAST}", "{WEST}"]\nann = "{ANN}"\n'
+    async with Bot(several, accounts=(ONE,)) as bot:
         bot.simulator.add_account(ONE, "Assistant")
         bot.simulator.add_contact(ANN, "Ann")
         bot.simulator.add_room(EAST, "East customers", [ONE, ANN])
