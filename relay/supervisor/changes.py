@@ -215,6 +215,7 @@ class Changes:
 
     def _accepted(self, config: Config, files: Files, *, whole: bool) -> Change:
         self.end()
+        self._judged = None
         self._config, self._files = config, files
         self._watch.follow(config.plugins.folder, files)
         return Change(config, files, whole)

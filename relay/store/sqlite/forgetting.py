@@ -90,7 +90,8 @@ WHERE state = 'waiting' AND (sender = ?1 OR chat = ?1)
 """
 _UNEXPLAINED_CALLS = "{theirs} DELETE FROM occasion_traces WHERE occasion IN (SELECT id FROM theirs)"
 _NAMELESS = """
-UPDATE occasions SET sender = '', chat = iif(chat = ?1, '', chat) WHERE sender = ?1 OR chat = ?1
+UPDATE occasions SET sender = '', chat = iif(chat = ?1, '', chat)
+WHERE (sender = ?1 AND sender <> '') OR (chat = ?1 AND chat <> '')
 """
 _GONE = """
 DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?1)) AND signal = 0
