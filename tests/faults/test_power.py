@@ -36,6 +36,8 @@ from relay.testing import SECRETS
 
 __all__ = ["disk"]
 
+pytestmark = pytest.mark.xdist_group("power")  # one after the other: the load of four leaves none its machine
+
 CUTS = int(os.environ.get("RELAY_POWER_CUTS", "200"))
 SEED = os.environ.get("RELAY_SEED", "20261122")
 RESTARTS = 5  # with what is left
