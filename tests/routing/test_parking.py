@@ -165,6 +165,7 @@ async def test_a_new_version_whose_start_ends_every_router_is_parked(tmp_path: P
             assert standing
             standing._box.ending = Ending(frozenset(), ((-1, "greeter.start"),))
             await standing.begin()  # and no further: none of them gets to keep anything
+        assert standing
         assert standing.parking.refusal("greeter")
 
 
