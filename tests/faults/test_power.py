@@ -36,7 +36,7 @@ from relay.testing import SECRETS
 
 __all__ = ["disk"]
 
-pytestmark = pytest.mark.xdist_group("power")  # one after the other: the load of four leaves none its machine
+pytestmark = pytest.mark.alone  # one after the other: the load of four leaves none its machine
 
 CUTS = int(os.environ.get("RELAY_POWER_CUTS", "200"))
 SEED = os.environ.get("RELAY_SEED", "20261122")
