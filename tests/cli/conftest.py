@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from relay.cli.program import execute
+from relay.clock import SystemClock
+from relay.simulator.clockwork import ManualClock
 from relay.testing import SECRETS, Bot
 
 ACCOUNT = "1688850000000001"
@@ -39,6 +41,19 @@ between = ["both"]
 name = "price"
 contains = ["价格"]
 reply = "您好"
+"""
+
+ASKING = """
+from relay import Plugin, Reply
+
+plugin = Plugin("asking")
+
+@plugin.on_message(contains=["order"])
+async def begin(message, ctx):
+    return Reply("which one?", then=which, within="10m")
+
+async def which(message, ctx):
+    return Reply(f"one {message.text}")
 """
 
 
@@ -101,6 +116,20 @@ async def _fill(folder: Path) -> None:
             bot.simulator.say(EAST, CUSTOMER, text)
             await bot.work()
             bot.clock.jump(1)
+
+
+async def ask(folder: Path, *texts: str) -> None:
+    """A bot asks whoever says "order", just now; a customer says this in the East."""
+    (folder / "plugins").mkdir()
+    (folder / "plugins" / "asking.py").write_text(ASKING, "utf-8")
+    clock = ManualClock(SystemClock().now())
+    async with Bot(TOML, accounts=(ACCOUNT,), folder=folder, clock=clock) as bot:
+        bot.simulator.add_account(ACCOUNT, "")
+        bot.simulator.add_contact(CUSTOMER, "")
+        bot.simulator.add_room(EAST, "", [ACCOUNT, CUSTOMER])
+        for text in texts:
+            bot.simulator.say(EAST, CUSTOMER, text)
+            await bot.work()
 
 
 @pytest.fixture(scope="session")

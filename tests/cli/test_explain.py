@@ -8,10 +8,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from cli.conftest import ACCOUNT, CUSTOMER, EAST, TOML, WEST, Relay
+from cli.conftest import EAST, WEST, Relay, ask
 from cli.test_rows import DELIVERY, MESSAGE
-
-from relay.testing import Bot
 
 REASON = "reason late account_name chat_name sender_name"
 
@@ -118,34 +116,8 @@ def test_one_that_was_skipped_can_be_asked_again_too(relay: Relay, filled: Path)
     assert "own" in told["again"][0]["reason"]
 
 
-ASKING = """
-from relay import Plugin, Reply
-
-plugin = Plugin("asking")
-
-@plugin.on_message(contains=["order"])
-async def begin(message, ctx):
-    return Reply("which one?", then=which, within="10m")
-
-async def which(message, ctx):
-    return Reply(f"one {message.text}")
-"""
-
-
-async def _answer(folder: Path) -> None:
-    (folder / "plugins").mkdir()
-    (folder / "plugins" / "asking.py").write_text(ASKING, "utf-8")
-    async with Bot(TOML, accounts=(ACCOUNT,), folder=folder) as bot:
-        bot.simulator.add_account(ACCOUNT, "")
-        bot.simulator.add_contact(CUSTOMER, "")
-        bot.simulator.add_room(EAST, "", [ACCOUNT, CUSTOMER])
-        for text in ("order", "a lamp"):
-            bot.simulator.say(EAST, CUSTOMER, text)
-            await bot.work()
-
-
 def test_an_answer_is_asked_again_as_an_answer(relay: Relay, tmp_path: Path) -> None:
-    asyncio.run(_answer(tmp_path))
+    asyncio.run(ask(tmp_path, "order", "a lamp"))
     config = ("--config", str(tmp_path / "bot.toml"))
     rows = relay("messages", *config, "--json").json()
     (answer,) = (row["id"] for row in rows if row["text"] == "a lamp")

@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.conftest import ACCOUNT, CUSTOMER, EAST, TOML, WEST, Ended, Relay
-
-from relay.clock import SystemClock
-from relay.simulator.clockwork import ManualClock
-from relay.testing import Bot
+from cli.conftest import ACCOUNT, CUSTOMER, EAST, WEST, Ended, Relay, ask
 
 SAID = ("--chat", "east", "--sender", CUSTOMER)
 DUMB = """
@@ -161,36 +157,10 @@ def test_people_read_names_in_their_language(relay: Relay, filled: Path) -> None
     assert "没有发送" in told
 
 
-ASKING = """
-from relay import Plugin, Reply
-
-plugin = Plugin("asking")
-
-@plugin.on_message(contains=["order"])
-async def begin(message, ctx):
-    return Reply("which one?", then=which, within="10m")
-
-async def which(message, ctx):
-    return Reply(f"one {message.text}")
-"""
-
-
-async def _ask(folder: Path) -> None:
-    (folder / "plugins").mkdir()
-    (folder / "plugins" / "asking.py").write_text(ASKING, "utf-8")
-    clock = ManualClock(SystemClock().now())
-    async with Bot(TOML, accounts=(ACCOUNT,), folder=folder, clock=clock) as bot:
-        bot.simulator.add_account(ACCOUNT, "")
-        bot.simulator.add_contact(CUSTOMER, "")
-        bot.simulator.add_room(EAST, "", [ACCOUNT, CUSTOMER])
-        bot.simulator.say(EAST, CUSTOMER, "order")
-        await bot.work()
-
-
 def test_what_is_said_by_whom_the_bot_has_asked_is_their_answer_and_the_question_stays(
     relay: Relay, tmp_path: Path
 ) -> None:
-    asyncio.run(_ask(tmp_path))
+    asyncio.run(ask(tmp_path, "order"))
     for _ in range(2):
         told = tried(relay, tmp_path / "bot.toml", "a lamp")
         (answer,) = (each for each in told["decisions"] if each["plugin"] == "asking")
